@@ -1,0 +1,17 @@
+// One bundle: what a user's machine loads at start is ours plus what we use of the packages, nothing else.
+// Packages that are not needed to listen (execa, pino, pino-pretty) are chunks, loaded when first needed.
+import { defineConfig } from 'tsdown';
+
+export default defineConfig({
+  entry: { main: 'src/main.ts' },
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  outDir: 'dist',
+  clean: true,
+  dts: false,
+  minify: true,
+  noExternal: [/.*/],
+  inlineOnly: false,
+  outExtensions: () => ({ js: '.js' }),
+});
