@@ -40,7 +40,7 @@ module.exports = {
     only('execa-in-spawn', 'execa', '^src/backend/spawn\\.ts$'),
     only('pino-in-log', 'pino', '^src/report/log\\.ts$'),
     only('pino-pretty-in-log', 'pino-pretty', '^src/report/log\\.ts$'),
-    only('yargs-in-main', 'yargs', '^src/main\\.ts$'),
+    only('yargs-in-argv', 'yargs', '^src/commands/argv\\.ts$'),
     {
       name: 'listening-in-endpoint',
       severity: 'error',

@@ -11,7 +11,6 @@ export default defineConfig({
   clean: true,
   dts: false,
   minify: true,
-  noExternal: [/.*/],
-  inlineOnly: false,
+  deps: { alwaysBundle: [/.*/], onlyBundle: false },
   outExtensions: () => ({ js: '.js' }),
 });

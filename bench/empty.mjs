@@ -1,0 +1,1 @@
+// An empty script: what Node alone costs to start and to end.

@@ -1,0 +1,276 @@
+// One backend: one child process, one life. Reads the table of state.ts and carries its effects out.
+import { asLine, type Line, parseJson } from '../protocol/jsonrpc.js';
+import { elements } from '../protocol/rewrite.js';
+import { makeLineSplitter } from '../protocol/stdio.js';
+import type { Options } from '../options.js';
+import { findEscaped, isTreeGone, signalTree } from './kill.js';
+import type { Child, ChildEnd, Spawn, SpawnSpec } from './spawn.js';
+import type { Exit } from './starts.js';
+import { type BackendEffect, type BackendInput, type BackendState, backendStep, STARTING } from './state.js';
+import { Stderr } from './stderr.js';
+
+export interface BackendDoors {
+  /** A message from the server. */
+  onLine(backend: Backend, line: Line): void;
+  onState(backend: Backend): void;
+  /** The process is gone and nothing more will be heard of it. Called once, after the state tells that it ended. */
+  onSilent(backend: Backend): void;
+  report(report: BackendReport): void;
+}
+
+export type BackendReport =
+  | { readonly kind: 'backend.started'; readonly pid: number | undefined; readonly generation: number }
+  | { readonly kind: 'backend.ready'; readonly ms: number; readonly pid: number | undefined }
+  | { readonly kind: 'backend.stderr'; readonly text: string }
+  | { readonly kind: 'backend.noise'; readonly text: string }
+  | { readonly kind: 'backend.crashed'; readonly exit: Exit }
+  | { readonly kind: 'backend.stopped'; readonly ms: number };
+
+export interface BackendPlan {
+  readonly spec: SpawnSpec;
+  readonly spawn: Spawn;
+  readonly generation: number;
+  readonly timeouts: Pick<Options, 'startTimeout' | 'drainTimeout' | 'killTimeout'>;
+}
+
+/** A line of stdout longer than this ends the backend (bytes). */
+const LONGEST_LINE = 32 * 1024 * 1024;
+/** So much may wait for a server that does not read its stdin (bytes). */
+const STDIN_LIMIT = 64 * 1024 * 1024;
+/** Time for a server to end by itself when its stdin has ended (ms). */
+const STDIN_END_GRACE = 1_000;
+/** Time for what was written before the exit to arrive, and for SIGKILL to be seen (ms). */
+const PIPE_GRACE = 250;
+const KILL_GRACE = 2_000;
+const POLL = { first: 5, longest: 100 };
+
+export class Backend {
+  readonly generation: number;
+  readonly #plan: BackendPlan;
+  readonly #doors: BackendDoors;
+  readonly #child: Child;
+  readonly #stderr: Stderr;
+  readonly #startedAt = performance.now();
+  #state: BackendState = STARTING;
+  #timer: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #escaped: readonly number[] = [];
+  #end: ChildEnd | undefined;
+  #reason: string | undefined;
+  #whileStarting = true;
+  #silent = false;
+
+  /** Starts the process at once; what it does is told through `doors`, never before this returns. */
+  constructor(plan: BackendPlan, doors: BackendDoors) {
+    this.#plan = plan;
+    this.#doors = doors;
+    this.generation = plan.generation;
+    this.#child = plan.spawn(plan.spec);
+    this.#stderr = new Stderr((text) => doors.report({ kind: 'backend.stderr', text }));
+    this.#listen();
+    this.#arm('start');
+    doors.report({ kind: 'backend.started', pid: this.pid, generation: this.generation });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get state(): BackendState['name'] {
+    return this.#state.name;
+  }
+
+  get hasEnded(): boolean {
+    return this.state === 'stopped' || this.state === 'crashed';
+  }
+
+  /** How it ended, or what is known so far. */
+  get exit(): Exit {
+    const { code, signal } = this.#end?.kind === 'exited' ? this.#end : { code: null, signal: null };
+    return { code, signal, reason: this.#reason, whileStarting: this.#whileStarting, tail: this.#stderr.tail() };
+  }
+
+  /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
+  send(text: string): 'sent' | 'full' | 'gone' {
+    const { stdin } = this.#child;
+    if (this.#end || !stdin.writable) return 'gone';
+    if (stdin.writableLength > STDIN_LIMIT) return 'full';
+    stdin.write(`${text}\n`);
+    return 'sent';
+  }
+
+  /** Its handshake is done: it serves. */
+  handshaken(): void {
+    this.#input('handshaken');
+  }
+
+  /** It answered the handshake with an error: it will not serve. */
+  refuse(reason: string): void {
+    this.#reason ??= reason;
+    this.#input('refused');
+  }
+
+  /** No new calls: it ends when `drained` is called, or after the drain timeout. */
+  drain(): void {
+    this.#input('drain');
+  }
+
+  drained(): void {
+    this.#input('drained');
+  }
+
+  /** stdin end → (1 s) → SIGTERM → (kill timeout) → SIGKILL, to the whole tree. */
+  stop(): void {
+    this.#input('stop');
+  }
+
+  /** The current wait is over: the next rung of the ladder. */
+  hasten(): void {
+    this.#input('deadline');
+  }
+
+  /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
+  kill(): void {
+    if (this.pid !== undefined && !this.hasEnded) signalTree(this.pid, 'SIGKILL', this.#escaped);
+  }
+
+  #input(input: BackendInput): void {
+    const before = this.#state;
+    const { state, effects } = backendStep(before, input);
+    this.#state = state;
+    if (state.name === 'ready') this.#whileStarting = false;
+    for (const effect of effects) this.#carryOut(effect);
+    if (state.name !== before.name) this.#changed();
+  }
+
+  #changed(): void {
+    const ms = performance.now() - this.#startedAt;
+    if (this.state === 'ready') this.#doors.report({ kind: 'backend.ready', ms, pid: this.pid });
+    this.#doors.onState(this);
+    if (this.hasEnded) this.#awaitSilence();
+  }
+
+  #carryOut(effect: BackendEffect): void {
+    switch (effect.kind) {
+      case 'arm':
+        return this.#arm(effect.timer);
+      case 'disarm':
+        return clearTimeout(this.#timer);
+      case 'end-stdin':
+        return this.#endStdin();
+      case 'signal':
+        if (this.pid !== undefined) signalTree(this.pid, effect.signal, this.#escaped);
+    }
+  }
+
+  #arm(timer: 'start' | 'drain' | 'stdin-end' | 'sigterm' | 'sigkill'): void {
+    const { startTimeout, drainTimeout, killTimeout } = this.#plan.timeouts;
+    const waits = {
+      start: startTimeout,
+      drain: drainTimeout,
+      'stdin-end': STDIN_END_GRACE,
+      sigterm: killTimeout,
+      sigkill: KILL_GRACE,
+    };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#deadline(timer), waits[timer]);
+  }
+
+  #deadline(timer: string): void {
+    if (timer === 'start') this.#reason ??= `no handshake, and no output for ${this.#plan.timeouts.startTimeout / 1000} s`;
+    this.#input('deadline');
+  }
+
+  #endStdin(): void {
+    if (this.pid !== undefined) this.#escaped = findEscaped(this.pid);
+    this.#child.stdin.end();
+    this.#watchTree(POLL.first);
+  }
+
+  /** Nothing tells when a group is empty, so it is asked: often at first, then less. */
+  #watchTree(wait: number): void {
+    this.#poll = setTimeout(() => {
+      if (this.state !== 'stopping') return;
+      const gone = this.pid === undefined || (this.#end && isTreeGone(this.pid, this.#escaped));
+      if (gone) this.#input('emptied');
+      else this.#watchTree(Math.min(wait * 2, POLL.longest));
+    }, wait);
+  }
+
+  #listen(): void {
+    const { stdin, stdout, stderr } = this.#child;
+    const splitter = makeLineSplitter(LONGEST_LINE, {
+      onLine: (text) => this.#onText(text),
+      onTooLong: () => this.#fail(`a line of more than ${LONGEST_LINE / 1024 / 1024} MiB on its stdout`),
+    });
+    stdout.on('data', (chunk: Buffer) => {
+      if (this.state === 'starting') this.#arm('start');
+      splitter.push(chunk);
+    });
+    stdout.on('end', () => {
+      splitter.end();
+      this.#pipeClosed('stdout');
+    });
+    stderr.on('data', (chunk: Buffer) => {
+      if (this.state === 'starting') this.#arm('start');
+      this.#stderr.push(chunk);
+    });
+    stderr.on('end', () => this.#stderr.end());
+    for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => {});
+    stdin.on('close', () => this.#pipeClosed('stdin'));
+    this.#child.onEnd((end) => this.#onEnd(end));
+  }
+
+  #onText(text: string): void {
+    const value = parseJson(text);
+    // A server of 2025-03-26 may answer in batches.
+    const texts = Array.isArray(value) ? elements(text) : [text];
+    for (const [i, one] of texts.entries()) {
+      const line = asLine(Array.isArray(value) ? value[i] : value, one);
+      if (line) this.#doors.onLine(this, line);
+      else this.#doors.report({ kind: 'backend.noise', text: one });
+    }
+  }
+
+  /** A server that lives on without a pipe to us can answer nobody. */
+  #pipeClosed(pipe: 'stdin' | 'stdout'): void {
+    if (this.#end || this.state === 'stopping') return;
+    setTimeout(() => this.#fail(`it closed its ${pipe}`), PIPE_GRACE).unref();
+  }
+
+  #fail(reason: string): void {
+    if (this.#end || this.hasEnded || this.state === 'stopping') return;
+    this.#reason ??= reason;
+    this.kill();
+  }
+
+  #onEnd(end: ChildEnd): void {
+    if (this.#end) return;
+    this.#end = end;
+    if (end.kind === 'spawn-failed') this.#reason = `${this.#plan.spec.command[0]} could not be started: ${end.code}`;
+    this.#input(end.kind === 'exited' ? 'exited' : 'spawn-failed');
+  }
+
+  /** What it wrote before it ended still arrives; a process that escaped may hold the pipes open for ever. */
+  #awaitSilence(): void {
+    const { stdout, stderr } = this.#child;
+    const check = () => {
+      if (stdout.closed && stderr.closed) this.#silence();
+    };
+    for (const pipe of [stdout, stderr]) pipe.once('close', check);
+    setTimeout(() => this.#silence(), PIPE_GRACE).unref();
+    setImmediate(check);
+  }
+
+  #silence(): void {
+    if (this.#silent || !this.hasEnded) return;
+    this.#silent = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#poll);
+    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy();
+    const ms = performance.now() - this.#startedAt;
+    const crashed = this.state === 'crashed';
+    this.#doors.report(crashed ? { kind: 'backend.crashed', exit: this.exit } : { kind: 'backend.stopped', ms });
+    this.#doors.onSilent(this);
+  }
+}

@@ -1,0 +1,65 @@
+// How the starts of one server have gone, over all its sessions: what breaks one breaks them all.
+
+/** How one backend ended. */
+export interface Exit {
+  /** Exit code, or null where a signal ended it or it could not be spawned. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Why the bridge ended it or could not start it, if it was the bridge. */
+  readonly reason?: string | undefined;
+  readonly whileStarting: boolean;
+  /** The last lines of its stderr. */
+  readonly tail: readonly string[];
+}
+
+/** So many failed starts in a row, and the server is not started again by itself. */
+const HALT_AFTER = 3;
+
+/** A halted server is tried again by a call, at most this often (ms). */
+const TRY_EVERY = 5_000;
+
+export class Starts {
+  #failures = 0;
+  #lastTry = Number.NEGATIVE_INFINITY;
+  #restarts = 0;
+  #lastExit: Exit | undefined;
+
+  /** Backends that took the place of a lost one, since the bridge started. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  get lastExit(): Exit | undefined {
+    return this.#lastExit;
+  }
+
+  /** Too many failed starts in a row. */
+  get halted(): boolean {
+    return this.#failures >= HALT_AFTER;
+  }
+
+  /** Halted, and tried so lately (ms, any monotonic clock) that the next try has to wait. */
+  isResting(now: number): boolean {
+    return this.halted && now - this.#lastTry < TRY_EVERY;
+  }
+
+  began(now: number, instead: boolean): void {
+    this.#lastTry = now;
+    if (instead) this.#restarts += 1;
+  }
+
+  becameReady(): void {
+    this.#failures = 0;
+  }
+
+  wasLost(exit: Exit): void {
+    this.#lastExit = exit;
+    if (exit.whileStarting) this.#failures += 1;
+  }
+}
+
+/** "exit 7", "SIGSEGV", or the bridge's own reason. */
+export function describeExit(exit: Exit): string {
+  if (exit.reason) return exit.reason;
+  return exit.signal ?? `exit ${exit.code}`;
+}

@@ -1,0 +1,193 @@
+// Which backend serves a session, which one comes next, and which ones are on their way out.
+import { Backend, type BackendDoors, type BackendReport } from './backend.js';
+import type { Line } from '../protocol/jsonrpc.js';
+import { OFF, type RestartEffect, type RestartInput, type RestartState, restartStep } from './restart.js';
+import type { Exit, Starts } from './starts.js';
+
+export interface SupervisorDoors {
+  /** A new process is there: introduce the client to it, then call its `handshaken` or `refuse`. */
+  onStarted(backend: Backend): void;
+  /** It serves from now on. What another one was serving drains. */
+  onReady(backend: Backend): void;
+  /** The one that was serving or starting is gone; nothing more can be sent to it. */
+  onLost(backend: Backend): void;
+  /** Nothing more will come from this one, whichever it was. */
+  onSilent(backend: Backend): void;
+  /** No other one will be started until somebody wants one again. */
+  onGaveUp(exit: Exit | undefined): void;
+  onLine(backend: Backend, line: Line): void;
+  report(report: SupervisorReport): void;
+}
+
+export type SupervisorReport =
+  | BackendReport
+  | { readonly kind: 'restart.waiting'; readonly ms: number }
+  | { readonly kind: 'restart.halted'; readonly exit: Exit | undefined };
+
+/** Starts a process of the server's current generation. */
+export type StartBackend = (doors: BackendDoors) => Backend;
+
+/** Ready for so long, and earlier losses are forgotten (ms). */
+const SETTLED_AFTER = 10_000;
+
+export class Supervisor {
+  readonly #startBackend: StartBackend;
+  readonly #starts: Starts;
+  readonly #doors: SupervisorDoors;
+  readonly #alive = new Set<Backend>();
+  #policy: RestartState = OFF;
+  #current: Backend | undefined;
+  #next: Backend | undefined;
+  #backoff: NodeJS.Timeout | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(startBackend: StartBackend, starts: Starts, doors: SupervisorDoors) {
+    this.#startBackend = startBackend;
+    this.#starts = starts;
+    this.#doors = doors;
+  }
+
+  /** The backend that calls go to, if one is ready. */
+  get serving(): Backend | undefined {
+    return this.#current?.state === 'ready' ? this.#current : undefined;
+  }
+
+  /** Every process that is not gone yet: serving, starting, draining, stopping. */
+  get backends(): ReadonlySet<Backend> {
+    return this.#alive;
+  }
+
+  get isHalted(): boolean {
+    return this.#policy.name === 'halted';
+  }
+
+  want(): void {
+    this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()) });
+  }
+
+  /** Nobody needs a backend any more: what there is, is stopped. */
+  release(): void {
+    this.#input({ kind: 'release' });
+  }
+
+  /** A new generation is there to be taken up. */
+  replace(how: 'start-first' | 'stop-first'): void {
+    this.#input({ kind: 'changed', how });
+  }
+
+  /** Ends every wait for a process to end by itself. */
+  hasten(): void {
+    for (const backend of this.#alive) backend.hasten();
+  }
+
+  /** Kills every process at once; for the last moment of the bridge. */
+  kill(): void {
+    for (const backend of this.#alive) backend.kill();
+  }
+
+  /** Resolves when no process is left. */
+  emptied(): Promise<void> {
+    if (this.#alive.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #input(input: RestartInput): void {
+    const { state, effects } = restartStep(this.#policy, input);
+    this.#policy = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: RestartEffect): void {
+    switch (effect.kind) {
+      case 'start':
+        this.#current = this.#start();
+        return this.#doors.onStarted(this.#current);
+      case 'stop':
+        return this.#retire('stop');
+      case 'start-next':
+        this.#next = this.#start();
+        return this.#doors.onStarted(this.#next);
+      case 'stop-next':
+        this.#next?.stop();
+        this.#next = undefined;
+        return;
+      case 'swap':
+        this.#retire('drain');
+        return this.#adopt();
+      case 'adopt-next':
+        return this.#adopt();
+      case 'stop-then-start':
+        this.#current?.drain();
+        return;
+      case 'arm':
+        this.#doors.report({ kind: 'restart.waiting', ms: effect.delay });
+        this.#backoff = setTimeout(() => this.#input({ kind: 'elapsed' }), effect.delay);
+        return;
+      case 'disarm':
+        return clearTimeout(this.#backoff);
+      case 'give-up':
+        this.#doors.report({ kind: 'restart.halted', exit: this.#starts.lastExit });
+        return this.#doors.onGaveUp(this.#starts.lastExit);
+    }
+  }
+
+  /** The current one is no longer ours to restart: its end is its own affair. */
+  #retire(how: 'stop' | 'drain'): void {
+    const old = this.#current;
+    this.#current = undefined;
+    clearTimeout(this.#settling);
+    if (how === 'stop') old?.stop();
+    else old?.drain();
+  }
+
+  #adopt(): void {
+    this.#current = this.#next;
+    this.#next = undefined;
+    if (this.#current?.state === 'ready') this.#serve(this.#current);
+  }
+
+  #serve(backend: Backend): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#input({ kind: 'settled' }), SETTLED_AFTER).unref();
+    this.#doors.onReady(backend);
+  }
+
+  #start(): Backend {
+    this.#starts.began(performance.now(), this.#policy.name === 'on' && this.#policy.losses > 0);
+    const backend = this.#startBackend({
+      onLine: (from, line) => this.#doors.onLine(from, line),
+      onState: (from) => this.#onState(from),
+      onSilent: (from) => this.#onSilent(from),
+      report: (report) => this.#doors.report(report),
+    });
+    this.#alive.add(backend);
+    return backend;
+  }
+
+  #onState(backend: Backend): void {
+    if (backend.state === 'ready') {
+      this.#starts.becameReady();
+      if (backend === this.#current) this.#serve(backend);
+      else if (backend === this.#next) this.#input({ kind: 'next-ready' });
+    }
+    if (backend.state === 'crashed' && backend === this.#current) {
+      clearTimeout(this.#settling);
+      this.#doors.onLost(backend);
+    }
+  }
+
+  #onSilent(backend: Backend): void {
+    this.#alive.delete(backend);
+    if (backend.state === 'crashed') this.#starts.wasLost(backend.exit);
+    this.#doors.onSilent(backend);
+    if (backend === this.#current) {
+      this.#current = undefined;
+      this.#input({ kind: 'lost', halted: this.#starts.halted, chance: Math.random() });
+    } else if (backend === this.#next) {
+      this.#next = undefined;
+      this.#input({ kind: 'next-lost' });
+    }
+    if (this.#alive.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,65 @@
+// `mcp-bridge -- <command>`: a bridge in front of one server.
+import path from 'node:path';
+import { type Bridge, startBridge } from '../bridge.js';
+import { BridgeError } from '../errors.js';
+import type { Options } from '../options.js';
+import type { Log } from '../report/log.js';
+import { serverEnv } from './argv.js';
+import { findFault } from './find-command.js';
+import { choosePort } from './port.js';
+
+export interface RunPlan {
+  readonly options: Options;
+  readonly command: readonly [string, ...string[]];
+  readonly warnings: readonly string[];
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the bridge was started. */
+  readonly folder: string;
+}
+
+export interface Running {
+  readonly bridge: Bridge;
+  readonly log: Log;
+}
+
+/** Starts the bridge and says where it is. Throws a BridgeError if it cannot run. */
+export async function run(plan: RunPlan): Promise<Running> {
+  const { options, command, folder } = plan;
+  const env = serverEnv(plan.env, options);
+  if (!env.ok) throw new BridgeError(env.message, 2);
+  const cwd = path.resolve(folder, options.cwd ?? '.');
+  const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
+  if (fault) throw new BridgeError(fault, 2);
+  let log: Log | undefined;
+  const bridge = await startBridge({
+    options,
+    listen: { host: options.host, ports: choosePort(options, folder).candidates },
+    spec: { command, cwd, env: env.value, shell: options.shell },
+    version: plan.version,
+    makeReporter: async () => {
+      log = await loadLog(options, plan.env);
+      return log.report;
+    },
+  });
+  announce(bridge, plan);
+  return { bridge, log: log ?? (await loadLog(options, plan.env)) };
+}
+
+function announce({ url, report }: Bridge, { command, folder, warnings }: RunPlan): void {
+  const register = `claude mcp add --transport http ${serverName(folder)} ${url}`;
+  report({ kind: 'bridge.listening', url, command: command.join(' '), register });
+  for (const text of warnings) report({ kind: 'bridge.warned', text });
+}
+
+/** What the user would call the server: the folder's name, in letters that every client takes. */
+function serverName(folder: string): string {
+  return path.basename(folder).replace(/[^\w-]+/g, '-') || 'dev';
+}
+
+/** Loaded only when the bridge listens: pino is a third of what there is to load. */
+async function loadLog(options: Options, env: RunPlan['env']): Promise<Log> {
+  const { makeLog } = await import('../report/log.js');
+  const isTty = process.stderr.isTTY === true;
+  return makeLog(options, isTty, isTty && !env.NO_COLOR);
+}

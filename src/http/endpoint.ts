@@ -1,0 +1,87 @@
+// The listening socket: the only file that runs node:http. What requests mean is told by the handler it is given.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { BridgeError } from '../errors.js';
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface Endpoint {
+  readonly port: number;
+  /** Requests go to this handler from now on; those that came before the first one have waited for it. */
+  serve(handler: Handler): void;
+  /** No new connections; those that are open go on. */
+  stopListening(): void;
+  /** Ends what is still open. */
+  close(): Promise<void>;
+}
+
+export interface ListenPlan {
+  readonly host: string;
+  /** Tried in this order until one is free; 0 is any free one. */
+  readonly ports: readonly number[];
+}
+
+/** A client keeps its connection this long between two requests (ms). */
+const KEEP_ALIVE = 75_000;
+/** Time for a connection's last bytes to leave before it is cut (ms). */
+const CLOSE_GRACE = 500;
+
+/** Listens on the first port that is free. Throws a BridgeError (exit 1) that says what to do if none is. */
+export async function listen({ host, ports }: ListenPlan): Promise<Endpoint> {
+  const early: Parameters<Handler>[] = [];
+  let handle: Handler = (...exchange) => early.push(exchange);
+  const server = createServer((request, response) => handle(request, response));
+  server.keepAliveTimeout = KEEP_ALIVE;
+  await listenOnFirst(server, host, ports);
+  return {
+    port: portOf(server),
+    serve: (handler) => {
+      handle = handler;
+      for (const exchange of early.splice(0)) handler(...exchange);
+    },
+    stopListening: () => server.close(),
+    close: () => closeAll(server),
+  };
+}
+
+async function listenOnFirst(server: Server, host: string, ports: readonly number[]): Promise<void> {
+  for (const [i, port] of ports.entries()) {
+    const error = await tryListen(server, host, port);
+    if (!error) return;
+    if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw cannotListen(error, host, ports);
+  }
+}
+
+function tryListen(server: Server, host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    server.once('error', resolve);
+    server.listen(port, host, () => {
+      server.off('error', resolve);
+      resolve(undefined);
+    });
+  });
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, ports: readonly number[]): BridgeError {
+  const [first, ...more] = ports;
+  const which = more.length > 0 ? `Ports ${first} to ${more.at(-1)} are all` : `Port ${first} is`;
+  if (error.code === 'EADDRINUSE') {
+    return new BridgeError(`${which} in use on ${host}. Stop what listens there, or choose another port with --port.`, 1);
+  }
+  if (error.code === 'EACCES') {
+    return new BridgeError(`Port ${first} needs more rights than this user has. Choose one above 1023 with --port.`, 1);
+  }
+  return new BridgeError(`Cannot listen on ${host}: ${error.message}. Check --host and --port.`, 1);
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+function closeAll(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    setTimeout(() => server.closeAllConnections(), CLOSE_GRACE).unref();
+  });
+}

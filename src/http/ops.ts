@@ -1,0 +1,31 @@
+// The paths beside the endpoint: is the bridge well, is it ready; and a plain 404 for all that is not here.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Refusal, refusal } from '../errors.js';
+
+/** What these paths tell; made elsewhere. */
+export interface Ops {
+  health(): object;
+  isReady(): boolean;
+}
+
+/** Answers `path`, or tells that it is not here. */
+export function ops(
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  facts: Ops,
+): Refusal | undefined {
+  // Clients look for an authorization server at /.well-known/*: anything but a plain 404 misleads them.
+  if (path !== '/health' && path !== '/ready') return refusal('path-unknown', 'Not found.');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return refusal('method-refused', `There is no ${request.method} here.`);
+  }
+  if (path === '/health') return reply(response, 200, facts.health());
+  const ready = facts.isReady();
+  return reply(response, ready ? 200 : 503, { ready });
+}
+
+function reply(response: ServerResponse, status: number, body: object): undefined {
+  response.writeHead(status, { 'Content-Type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+}

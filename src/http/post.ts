@@ -1,0 +1,105 @@
+// POST: a message of the client. A request is answered with one JSON body if its answer is there in a moment, else with
+// a stream of events.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Refusal, refusal } from '../errors.js';
+import { eraOf } from '../protocol/era.js';
+import type { Line, RequestLine } from '../protocol/jsonrpc.js';
+import { allowsBatches, INITIALIZE } from '../protocol/mcp.js';
+import type { Registry } from '../session/registry.js';
+import type { Session } from '../session/session.js';
+import { type Body, parseBody, readBody } from './body.js';
+import { HttpConnection } from './connection.js';
+import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
+import { findSession } from './find-session.js';
+
+/** How long an answer may take and still be one JSON body (ms). */
+const MOMENT = 25;
+
+export interface PostRooms {
+  readonly registry: Registry;
+  readonly maxBody: number;
+}
+
+/** Answers the exchange, now or later; or tells why it refuses to. */
+export async function post(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { registry, maxBody }: PostRooms,
+): Promise<Refusal | undefined> {
+  const checked = checkPostHeaders(request.headers);
+  if (!checked.ok) return checked;
+  const bytes = await readBody(request, maxBody);
+  if ('ok' in bytes) return bytes;
+  const body = parseBody(bytes);
+  if (!body.ok) return body;
+  const stateless = refuseStateless(body, request);
+  if (stateless) return stateless;
+  const [first] = body.lines;
+  if (!body.batch && first && isInitialize(first)) return initialize(request, response, registry, first);
+  const session = findSession(request.headers, registry);
+  if (!session.ok) return session;
+  return converse(request, response, session.session, body);
+}
+
+function initialize(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  line: RequestLine,
+): undefined {
+  const session = registry.open(line);
+  session.open(line, openStream(request, response, session, 1, false));
+}
+
+function converse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  session: Session,
+  { lines, batch }: Body,
+): Refusal | undefined {
+  const revision = checkRevision(request.headers, session.revision);
+  if (!revision.ok) return revision;
+  if (batch && (!allowsBatches(session.revision) || lines.some(isInitialize))) {
+    return refusal('batch-refused', `Revision ${session.revision} has no batches, and initialize is never in one.`);
+  }
+  const requests = lines.reduce((count, { kind }) => count + (kind === 'request' ? 1 : 0), 0);
+  const stream = requests > 0 ? openStream(request, response, session, requests, batch) : undefined;
+  for (const line of lines) {
+    if (line.kind !== 'request') session.receive(line);
+    else if (stream) session.call(line, stream);
+  }
+  if (!stream) response.writeHead(202).end();
+  return undefined;
+}
+
+/** The stream that the requests of this POST are answered on. */
+function openStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  session: Session,
+  requests: number,
+  batch: boolean,
+) {
+  const { json, events } = accepted(request.headers.accept);
+  const connection = new HttpConnection(response, { sessionId: session.id, events });
+  const stream = session.openStream(connection, requests, batch);
+  if (!json) session.beginStream(stream);
+  const moment = setTimeout(() => session.beginStream(stream), MOMENT);
+  response.once('close', () => {
+    clearTimeout(moment);
+    session.detach(stream, connection);
+  });
+  return stream;
+}
+
+function isInitialize(line: Line): line is RequestLine {
+  return line.kind === 'request' && line.message.method === INITIALIZE;
+}
+
+/** Revisions without sessions are refused in the way that makes their clients fall back to `initialize`. */
+function refuseStateless({ lines }: Body, request: IncomingMessage): Refusal | undefined {
+  const line = lines.find((each) => eraOf(each, revisionOf(request.headers)) === 'stateless');
+  if (!line || line.kind === 'response') return undefined;
+  const id = line.kind === 'request' ? line.message.id : null;
+  return refusal('era-unsupported', `Method not found: ${line.message.method} of a revision without sessions.`, id);
+}

@@ -1,0 +1,92 @@
+// From an exchange to its verb: who may ask, which path, which method; and the words of every refusal.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Refusal, refusal, refusalReply } from '../errors.js';
+import type { Options } from '../options.js';
+import type { Registry } from '../session/registry.js';
+import { del } from './delete.js';
+import type { Handler } from './endpoint.js';
+import { get } from './get.js';
+import { checkSource } from './guard.js';
+import { type Ops, ops } from './ops.js';
+import { post } from './post.js';
+
+export type HttpReport = { readonly kind: 'http.failed'; readonly error: unknown };
+
+export interface Rooms {
+  readonly registry: Registry;
+  readonly ops: Ops;
+  readonly options: Pick<Options, 'path' | 'maxBody' | 'allowHost' | 'allowOrigin' | 'token'>;
+  readonly report: (report: HttpReport) => void;
+}
+
+/** So long a client may go on sending a body that was refused, before it is cut off (ms). */
+const REFUSED_BODY_GRACE = 2_000;
+
+export function makeHandler(rooms: Rooms): Handler {
+  return (request, response) => {
+    answer(request, response, rooms).then(
+      (refused) => {
+        if (refused) refuse(request, response, refused);
+      },
+      (error: unknown) => {
+        rooms.report({ kind: 'http.failed', error });
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500).end();
+      },
+    );
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { registry, ops: facts, options }: Rooms,
+): Promise<Refusal | undefined> {
+  const localAddress = request.socket.localAddress ?? '';
+  const source = checkSource(request.headers, localAddress, options);
+  if (!source.ok) return source;
+  if (request.headers.origin !== undefined && allowBrowser(request, response)) return undefined;
+  const path = pathOf(request.url ?? '/');
+  if (path !== options.path) return ops(path, request, response, facts);
+  switch (request.method) {
+    case 'POST':
+      return post(request, response, { registry, maxBody: options.maxBody });
+    case 'GET':
+      return get(request, response, registry);
+    case 'DELETE':
+      return del(request, response, registry);
+    default:
+      response.setHeader('Allow', 'GET, POST, DELETE');
+      return refusal('method-refused', `There is no ${request.method} here.`);
+  }
+}
+
+/** A refusal that can no longer be read, because the body is still coming, ends the connection. */
+function refuse(request: IncomingMessage, response: ServerResponse, refused: Refusal): void {
+  const { status, body } = refusalReply(refused);
+  if (!request.complete) {
+    response.setHeader('Connection', 'close');
+    request.resume();
+    setTimeout(() => request.destroy(), REFUSED_BODY_GRACE).unref();
+  }
+  response.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
+}
+
+/** The origin was checked. Whether the exchange was only the browser's question if it may ask (Fetch, CORS). */
+function allowBrowser(request: IncomingMessage, response: ServerResponse): boolean {
+  response.setHeader('Access-Control-Allow-Origin', request.headers.origin ?? '');
+  response.setHeader('Vary', 'Origin');
+  response.setHeader('Access-Control-Expose-Headers', 'Mcp-Session-Id');
+  if (request.method !== 'OPTIONS') return false;
+  response.setHeader('Access-Control-Allow-Methods', 'GET, POST, DELETE');
+  response.setHeader('Access-Control-Allow-Headers', request.headers['access-control-request-headers'] ?? '*');
+  response.writeHead(204).end();
+  return true;
+}
+
+/** Without the query, and without a slash at the end. */
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}

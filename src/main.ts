@@ -1,0 +1,52 @@
+// The front door: words → command; signals → stop; the exit code.
+import { readFileSync } from 'node:fs';
+import { parseArgv } from './commands/argv.js';
+import { run, type Running } from './commands/run.js';
+import { BridgeError } from './errors.js';
+
+/** Ctrl-C waits so long for calls in flight (ms); SIGTERM and SIGHUP wait for the drain timeout. */
+const INTERRUPT_DRAIN = 2_000;
+
+/** Runs the program; it ends the process when it is done. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const version = readVersion();
+  const parsed = parseArgv(argv, process.env, version);
+  if (parsed.kind === 'text') return end(process.stdout, parsed.text, 0);
+  if (parsed.kind === 'wrong') return end(process.stderr, `${parsed.message}\n`, 2);
+  try {
+    const running = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
+    stopOnSignals(running, parsed.options.drainTimeout);
+  } catch (error) {
+    if (!(error instanceof BridgeError)) throw error;
+    end(process.stderr, `${error.message}\n`, error.exitCode);
+  }
+}
+
+/** Stands beside bin/ and dist/. */
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest && 'version' in manifest ? String(manifest.version) : '';
+}
+
+function end(stream: NodeJS.WriteStream, text: string, code: number): void {
+  stream.write(text, () => process.exit(code));
+}
+
+/** The first signal stops, the second hastens, the third ends at once; however the process ends, no backend stays. */
+function stopOnSignals({ bridge, log }: Running, drainTimeout: number): void {
+  let signals = 0;
+  const onSignal = (drain: number) => () => {
+    signals += 1;
+    if (signals === 2) bridge.hasten();
+    if (signals > 2) process.exit(0);
+    if (signals > 1) return;
+    void bridge.close(drain).then(() => process.exit(0));
+  };
+  process.on('SIGINT', onSignal(Math.min(INTERRUPT_DRAIN, drainTimeout)));
+  process.on('SIGTERM', onSignal(drainTimeout));
+  process.on('SIGHUP', onSignal(drainTimeout));
+  process.on('exit', () => {
+    bridge.kill();
+    log.flush();
+  });
+}

@@ -1,0 +1,248 @@
+// The one table of options: types, bounds, variables, help and the README's table derive from it.
+
+export interface OptionRow {
+  readonly name: string;
+  readonly alias?: string;
+  readonly type: 'string' | 'number' | 'boolean' | 'duration' | 'size' | 'list' | 'choice';
+  readonly group: 'endpoint' | 'server' | 'restarts' | 'sessions' | 'logs';
+  /** Defaults and bounds are spelled as a user spells them. */
+  readonly default?: string;
+  readonly min?: string;
+  readonly max?: string;
+  readonly choices?: readonly string[];
+  /** What a text must look like, and how a person would say so. */
+  readonly pattern?: RegExp;
+  readonly expected?: string;
+  /** A wrong value is not repeated in the message. */
+  readonly secret?: true;
+  readonly placeholder?: string;
+  readonly help: string;
+  readonly built: true | 'later';
+}
+
+// A Node timer waits at most 2^31 ms; asked for more, it fires at once.
+const LONGEST = '24d';
+const ADDRESS = /^(?:[\w.-]+|[\da-f.]*:[\da-f.]*:[\da-f:.]*(?:%\w+)?)$/i;
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+// Booleans are off and lists are empty by default. A row named no-x is the off switch of the member x.
+// biome-ignore format: a row is read as a row
+export const OPTIONS = [
+  { name: 'host', type: 'string', group: 'endpoint', default: '127.0.0.1', placeholder: 'address', built: true,
+    pattern: ADDRESS, expected: 'an address or host name such as 127.0.0.1',
+    help: 'address to listen on; any but a loopback address needs --token' },
+  { name: 'port', alias: 'p', type: 'number', group: 'endpoint', min: '0', max: '65535', placeholder: 'port', built: true,
+    help: "port to listen on, 0 = any free one; without it the port in this folder's client config, else 6272 or the next free one" },
+  { name: 'path', type: 'string', group: 'endpoint', default: '/mcp', placeholder: 'path', built: true,
+    pattern: /^\/[^\s?#]*$/, expected: 'a path that begins with / and has no ? or #', help: 'path of the MCP endpoint' },
+  { name: 'max-body', type: 'size', group: 'endpoint', default: '16MiB', min: '1KiB', max: '256MiB', placeholder: 'size', built: true,
+    help: 'largest request body; a larger one is refused with 413' },
+  { name: 'allow-origin', type: 'list', group: 'endpoint', placeholder: 'origin', built: true,
+    pattern: /^[a-z][a-z\d+.-]*:\/\/[^\s/]+$/i, expected: 'an origin such as https://app.example',
+    help: 'origin of web pages that may call, besides loopback ones; repeat for more' },
+  { name: 'allow-host', type: 'list', group: 'endpoint', placeholder: 'host', built: true,
+    pattern: /^[^\s/]+$/, expected: 'a host name such as bridge.example or bridge.example:8080',
+    help: "Host header to accept, besides loopback names and the socket's own address; repeat for more" },
+  { name: 'token', type: 'string', group: 'endpoint', placeholder: 'token', secret: true, built: true,
+    pattern: /^[\x21-\x7e]+$/, expected: 'visible ASCII characters without spaces',
+    help: 'bearer token that every request must carry; seen by others in the process list, so prefer the variable' },
+  { name: 'cwd', type: 'string', group: 'server', placeholder: 'folder', built: true, expected: 'a folder',
+    help: 'folder the server runs in; without it the current one' },
+  { name: 'env', type: 'list', group: 'server', placeholder: 'KEY=VALUE', built: true,
+    pattern: /^[^=\0]+=[^\0]*$/, expected: 'KEY=VALUE', help: 'variable for the server; repeat for more' },
+  { name: 'env-file', type: 'string', group: 'server', placeholder: 'file', built: true, expected: 'a file',
+    help: 'file with variables for the server, one KEY=VALUE a line; --env wins' },
+  { name: 'shell', type: 'boolean', group: 'server', built: true, help: 'run the command through a shell' },
+  { name: 'no-watch', type: 'boolean', group: 'restarts', built: true, help: 'supervise only (all this version does)' },
+  { name: 'hold-timeout', type: 'duration', group: 'restarts', default: '55s', min: '1ms', max: LONGEST, placeholder: 'time', built: true,
+    help: 'how long a call is held at most while no server can take it' },
+  { name: 'start-timeout', type: 'duration', group: 'restarts', default: '120s', min: '1ms', max: LONGEST, placeholder: 'time', built: true,
+    help: 'how long a starting server may be silent before it counts as stuck' },
+  { name: 'drain-timeout', type: 'duration', group: 'restarts', default: '30s', min: '0', max: LONGEST, placeholder: 'time', built: true,
+    help: 'how long calls in flight may go on when their server must stop' },
+  { name: 'kill-timeout', type: 'duration', group: 'restarts', default: '3s', min: '0', max: LONGEST, placeholder: 'time', built: true,
+    help: 'how long a server has after SIGTERM before it is killed' },
+  { name: 'retry', type: 'choice', group: 'restarts', default: 'safe', choices: ['safe', 'never'], placeholder: 'safe|never', built: true,
+    help: 'which calls are sent again after their server was lost: those that change nothing, or none' },
+  { name: 'idle-timeout', type: 'duration', group: 'sessions', default: '30m', min: '0', max: LONGEST, placeholder: 'time', built: true,
+    help: 'how long a session may be idle before its server is stopped until the next call; 0 = never' },
+  { name: 'no-persist', type: 'boolean', group: 'sessions', built: true, help: 'keep sessions in memory only (all this version does)' },
+  { name: 'log-level', type: 'choice', group: 'logs', default: 'info', choices: LEVELS, placeholder: 'level', built: true,
+    help: `least severe line to write to stderr: ${LEVELS.join(', ')}` },
+  { name: 'log-format', type: 'choice', group: 'logs', choices: ['pretty', 'json'], placeholder: 'pretty|json', built: true,
+    help: 'how a line is written; without it pretty on a terminal, else json' },
+
+  { name: 'watch', alias: 'w', type: 'list', group: 'restarts', placeholder: 'path', built: 'later', help: 'what restarts the server' },
+  { name: 'ignore', alias: 'i', type: 'list', group: 'restarts', placeholder: 'path', built: 'later', help: 'never watched' },
+  { name: 'poll', type: 'boolean', group: 'restarts', built: 'later', help: 'watch by polling' },
+  { name: 'delay', alias: 'd', type: 'duration', group: 'restarts', placeholder: 'time', built: 'later', help: 'quiet time after a change' },
+  { name: 'build', type: 'string', group: 'restarts', placeholder: 'command line', built: 'later', help: 'run before each start' },
+  { name: 'isolation', type: 'choice', group: 'server', placeholder: 'session|shared', built: 'later', help: 'one server per session, or one' },
+  { name: 'replace', type: 'choice', group: 'restarts', placeholder: 'start-first|stop-first', built: 'later', help: 'how a new server takes over' },
+  { name: 'serve-old', type: 'choice', group: 'restarts', placeholder: 'never|broken|always', built: 'later', help: 'calls served by old code' },
+  { name: 'session-ttl', type: 'duration', group: 'sessions', placeholder: 'time', built: 'later', help: 'when a session is forgotten' },
+  { name: 'max-backends', type: 'number', group: 'sessions', placeholder: 'number', built: 'later', help: 'how many servers run at once' },
+  { name: 'unknown-session', type: 'choice', group: 'sessions', placeholder: 'recreate|reject', built: 'later', help: 'an id not on record' },
+  { name: 'state-dir', type: 'string', group: 'sessions', placeholder: 'folder', built: 'later', help: 'where sessions are kept' },
+  { name: 'config', type: 'string', group: 'server', placeholder: 'file', built: 'later', help: 'several servers' },
+] as const satisfies readonly OptionRow[];
+
+/** First words that will be commands of the bridge's own. */
+export const LATER_COMMANDS: readonly string[] = [
+  'register',
+  'status',
+  'restart',
+  'pause',
+  'resume',
+  'logs',
+  'doctor',
+];
+
+type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+type Member<S extends string> = S extends `no-${infer P}` ? Camel<P> : Camel<S>;
+type Built = Extract<(typeof OPTIONS)[number], { built: true }>;
+type Single<R> = R extends { choices: readonly (infer C)[] }
+  ? C
+  : R extends { type: 'number' | 'duration' | 'size' }
+    ? number
+    : string;
+type Value<R> = R extends { type: 'boolean' }
+  ? boolean
+  : R extends { type: 'list' }
+    ? readonly string[]
+    : R extends { default: string }
+      ? Single<R>
+      : Single<R> | undefined;
+
+/** What the rooms are given: times in ms, sizes in bytes. */
+export type Options = { readonly [R in Built as Member<R['name']>]: Value<R> };
+
+/** The member of `Options` a row fills: no-watch → watch, hold-timeout → holdTimeout. */
+export function memberName(name: string): string {
+  return name.replace(/^no-/, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The variable that sets an option: hold-timeout → MCP_BRIDGE_HOLD_TIMEOUT. */
+export function envName(name: string): string {
+  return `MCP_BRIDGE_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The built options as the README shows them. */
+export function optionsTable(): string {
+  const rows: readonly OptionRow[] = OPTIONS.filter((row) => row.built === true);
+  const lines = rows.map((row) => {
+    const short = row.alias ? `, \`-${row.alias}\`` : '';
+    const value = row.placeholder ? ` <${row.placeholder.replaceAll('|', '\\|')}>` : '';
+    return `| \`--${row.name}${value}\`${short} | ${row.default ? `\`${row.default}\`` : ''} | ${row.help} |`;
+  });
+  return ['| option | default | meaning |', '| --- | --- | --- |', ...lines, ''].join('\n');
+}
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string };
+
+type Units = Readonly<Record<string, number>>;
+const MILLISECONDS: Units = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
+const BYTES: Units = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
+
+/** '200ms', '5s', '30m', '1h', '7d' → milliseconds; of bare numbers only 0 says what it means. */
+export function parseDuration(text: string): Checked<number> {
+  const value = text === '0' ? 0 : measure(text, MILLISECONDS);
+  return value === undefined ? unlike('a time such as 200ms, 5s or 30m', text) : { ok: true, value };
+}
+
+/** '16MiB', '4MB', '1024' → bytes. */
+export function parseSize(text: string): Checked<number> {
+  const value = measure(text.toLowerCase(), BYTES);
+  return value === undefined ? unlike('a size such as 16MiB, 4MB or 1024', text) : { ok: true, value };
+}
+
+function measure(text: string, units: Units): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]*)$/.exec(text) ?? [];
+  const size = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  return number === undefined || size === undefined ? undefined : Math.round(Number(number) * size);
+}
+
+function parseWhole(text: string): Checked<number> {
+  return /^\d+$/.test(text) ? { ok: true, value: Number(text) } : unlike('a whole number', text);
+}
+
+/** One value of an option from its text. */
+export function parseValue(row: OptionRow, text: string): Checked<string | number | boolean> {
+  switch (row.type) {
+    case 'number':
+      return parseWithin(row, text, parseWhole);
+    case 'duration':
+      return parseWithin(row, text, parseDuration);
+    case 'size':
+      return parseWithin(row, text, parseSize);
+    case 'boolean':
+      return parseBoolean(text);
+    case 'choice':
+      return parseChoice(row.choices ?? [], text);
+    case 'string':
+    case 'list':
+      return parseText(row, text);
+  }
+}
+
+type Parse = (text: string) => Checked<number>;
+
+function parseWithin({ min = '', max = '' }: OptionRow, text: string, parse: Parse): Checked<number> {
+  const [parsed, least, most] = [parse(text), parse(min), parse(max)];
+  if (!parsed.ok) return parsed;
+  const below = least.ok && parsed.value < least.value;
+  const above = most.ok && parsed.value > most.value;
+  return below || above ? unlike(`${min} to ${max}`, text) : parsed;
+}
+
+function parseBoolean(text: string): Checked<boolean> {
+  const on = text === 'true' || text === '1';
+  return on || text === 'false' || text === '0' ? { ok: true, value: on } : unlike('true or false', text);
+}
+
+function parseChoice(choices: readonly string[], text: string): Checked<string> {
+  if (choices.includes(text)) return { ok: true, value: text };
+  const near = nearest(text, choices);
+  return unlike(`one of ${choices.join(', ')}`, text, near && `; did you mean ${near}?`);
+}
+
+function parseText(row: OptionRow, text: string): Checked<string> {
+  const expected = row.expected ?? 'a text';
+  if (text && (row.pattern ?? /^/).test(text)) return { ok: true, value: text };
+  return row.secret && text ? { ok: false, message: `expected ${expected}` } : unlike(expected, text);
+}
+
+function unlike(expected: string, text: string, more = ''): { readonly ok: false; readonly message: string } {
+  return { ok: false, message: `expected ${expected}, got ${show(text)}${more}` };
+}
+
+/** A user's text as it stands in a one-line message. */
+export function show(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  if (short === '') return 'nothing';
+  return /^[^\s\p{C}]+$/u.test(short) ? short : JSON.stringify(short.replace(/[\s\p{C}]/gu, ' '));
+}
+
+/** The name a mistyped word was probably meant to be. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  const ranked = names.map((name) => ({ name, far: distance(word.toLowerCase(), name) }));
+  const [best] = ranked.sort((a, b) => a.far - b.far);
+  if (best && best.far <= Math.min(3, Math.ceil(word.length / 2))) return best.name;
+  return word.length < 3 ? undefined : names.find((name) => name.includes(word) || word.includes(name));
+}
+
+/** Letters to add, drop or replace on the way from a to b. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, x] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, y] of [...b].entries()) {
+      const replaced = (row[j] ?? 0) + (x === y ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

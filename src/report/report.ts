@@ -1,0 +1,14 @@
+// What rooms tell: typed facts in the past tense. The log and the health page are made of them.
+import type { HttpReport } from '../http/routes.js';
+import type { SessionReport } from '../session/session.js';
+
+/** Any room's report; those of a session come with its label. */
+export type Report = { readonly label?: string } & (SessionReport | HttpReport | BridgeReport);
+
+export type BridgeReport =
+  | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string; readonly register: string }
+  | { readonly kind: 'bridge.warned'; readonly text: string }
+  | { readonly kind: 'bridge.stopping'; readonly running: number }
+  | { readonly kind: 'bridge.stopped' };
+
+export type Reporter = (report: Report) => void;

@@ -1,0 +1,80 @@
+// Each report as a line for people: what happened, to whom, what now. log.ts writes it.
+import { describeExit, type Exit } from '../backend/starts.js';
+import type { Report } from './report.js';
+
+export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+export interface LogLine {
+  readonly level: Level;
+  readonly text: string;
+  /** What programs read beside the text, in the JSON format. */
+  readonly fields?: object;
+}
+
+/** How a report reads. */
+export function wordsFor(report: Report): LogLine {
+  switch (report.kind) {
+    case 'bridge.listening': {
+      const { url, command, register } = report;
+      const text = `Listening on ${url} for ${command}\nRegister it once: ${register}`;
+      return { level: 'info', text, fields: { url, command, register } };
+    }
+    case 'bridge.warned':
+      return { level: 'warn', text: report.text };
+    case 'bridge.stopping':
+      return { level: 'info', text: stopping(report.running) };
+    case 'bridge.stopped':
+      return { level: 'info', text: 'Stopped.' };
+    case 'session.opened':
+      return { level: 'info', text: `connected (${report.revision})`, fields: { revision: report.revision } };
+    case 'session.closed':
+      return { level: 'info', text: 'ended its session' };
+    case 'session.dormant':
+      return { level: 'info', text: 'idle: its server is stopped, and started again by its next call' };
+    case 'backend.started':
+      return { level: 'debug', text: `server started (pid ${report.pid ?? 'none'})`, fields: { pid: report.pid } };
+    case 'backend.ready':
+      return { level: 'info', text: `server ready in ${Math.round(report.ms)} ms (pid ${report.pid})`, fields: { pid: report.pid } };
+    case 'backend.stderr':
+      return { level: 'info', text: report.text, fields: { source: 'server' } };
+    case 'backend.noise':
+      return { level: 'warn', text: `server wrote to stdout what is no JSON-RPC: ${cut(report.text)}` };
+    case 'backend.crashed':
+      return { level: 'warn', text: crashed(report.exit), fields: { exit: { ...report.exit, tail: undefined } } };
+    case 'backend.stopped':
+      return { level: 'debug', text: 'server stopped' };
+    case 'restart.waiting':
+      return { level: 'info', text: `server is started again in ${report.ms} ms` };
+    case 'restart.halted':
+      return { level: 'error', text: halted(report.exit) };
+    case 'request.repeated':
+      return { level: 'info', text: `${report.method} was lost with the server; it is sent to the next one` };
+    case 'request.failed':
+      return { level: 'warn', text: `${report.method}: ${report.failure.verdict}: ${report.failure.cause}` };
+    case 'message.dropped':
+      return { level: 'debug', text: `dropped a message that nobody waits for: ${cut(report.text)}` };
+    case 'http.failed':
+      return { level: 'error', text: `The bridge failed: ${stackOf(report.error)}` };
+  }
+}
+
+function crashed(exit: Exit): string {
+  return `server ended (${describeExit(exit)})${exit.whileStarting ? ' while starting' : ''}`;
+}
+
+function halted(exit: Exit | undefined): string {
+  return `server does not start${exit ? ` (${describeExit(exit)})` : ''}; a call tries one start, at most every 5 s`;
+}
+
+function stopping(running: number): string {
+  const calls = running === 1 ? '1 call' : `${running} calls`;
+  return running > 0 ? `Stopping; waiting for ${calls} (Ctrl-C again to stop at once).` : 'Stopping.';
+}
+
+function cut(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,63 @@
+// The words of every error that the bridge answers a call with. Each says whether the call ran, why, and what to do.
+import { describeExit, type Exit } from '../backend/starts.js';
+import type { CallFailure } from '../errors.js';
+import { param, type RequestLine } from '../protocol/jsonrpc.js';
+
+/** Held for as long as it may be (ms). A call that was in a lost backend before it was held may have run there. */
+export function heldTooLong(ms: number, again: boolean): CallFailure {
+  return {
+    verdict: again ? 'May have run' : 'Not run',
+    cause: `no backend was ready after ${ms / 1000} s.`,
+    hint: 'Call again; it will wait for the server.',
+  };
+}
+
+/** Its backend was lost before it answered. */
+export function lostWith(line: RequestLine, exit: Exit): CallFailure {
+  return {
+    verdict: 'May have run',
+    cause: `the server ended (${describeExit(exit)}) during ${nameOf(line)}.`,
+    hint: 'It is restarted; check what was done before calling again.',
+    detail: exit.tail.join('\n'),
+  };
+}
+
+/** No backend can be started. */
+export function gaveUp(exit: Exit | undefined): CallFailure {
+  return {
+    verdict: 'Not run',
+    cause: `the server does not start${exit ? ` (${describeExit(exit)})` : ''}.`,
+    hint: 'Fix it and call again; a call tries one start.',
+    detail: exit?.tail.join('\n'),
+  };
+}
+
+/** So much is held or waits at the server's stdin that no more is taken. */
+export const OVERLOADED: CallFailure = {
+  verdict: 'Not run',
+  cause: 'the server does not take more: too many messages wait for it.',
+  hint: 'Call again when it has answered some.',
+};
+
+export const ENDED: CallFailure = {
+  verdict: 'May have run',
+  cause: 'the session was ended before the answer came.',
+  hint: 'Send initialize to open a new session.',
+};
+
+export const STOPPED: CallFailure = {
+  verdict: 'May have run',
+  cause: 'the bridge was stopped before the answer came.',
+  hint: 'Start it again, and call again.',
+};
+
+/** The same, for a call that no backend has seen. */
+export function notRun(failure: CallFailure): CallFailure {
+  return { ...failure, verdict: 'Not run' };
+}
+
+/** "export", the tool's name, for a tool call; else the method. */
+function nameOf({ message }: RequestLine): string {
+  const name = param(message, 'name');
+  return message.method === 'tools/call' && typeof name === 'string' ? name : message.method;
+}

@@ -1,0 +1,99 @@
+// What the client has told its server, kept so that it can be told to the next backend, in the order it was told.
+import type { Backend } from '../backend/backend.js';
+import { type NotificationLine, param, type RequestLine, type ResponseLine } from '../protocol/jsonrpc.js';
+import { INITIALIZED, SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
+import { replaceAt } from '../protocol/rewrite.js';
+import type { SessionRecord } from '../store/store.js';
+
+/** The record after a notification of the client, or the same record if it says nothing that lasts. */
+export function afterNotification(record: SessionRecord, { message, text }: NotificationLine): SessionRecord {
+  return message.method === INITIALIZED ? { ...record, initialized: text } : record;
+}
+
+/** The record after the server accepted a request, or the same record if that changes nothing that lasts. */
+export function afterRequest(record: SessionRecord, { message, text }: RequestLine): SessionRecord {
+  switch (message.method) {
+    case SET_LEVEL:
+      return { ...record, setLevel: text };
+    case SUBSCRIBE:
+      return { ...record, subscriptions: new Map(record.subscriptions).set(uriOf(message), text) };
+    case UNSUBSCRIBE:
+      return { ...record, subscriptions: withoutKey(record.subscriptions, uriOf(message)) };
+    default:
+      return record;
+  }
+}
+
+/** Questions of the bridge's own to a backend, under ids that no client uses. */
+export class Questions {
+  readonly #open = new Map<string, { backend: Backend; resolve: (answer: ResponseLine | undefined) => void }>();
+  #count = 0;
+
+  /** Sends a request under an id of ours. Resolves with the answer, or undefined when the backend is gone. */
+  ask(backend: Backend, requestText: string): Promise<ResponseLine | undefined> {
+    this.#count += 1;
+    const id = `mcp-bridge:${this.#count}`;
+    return new Promise((resolve) => {
+      this.#open.set(id, { backend, resolve });
+      if (backend.send(replaceAt(requestText, ['id'], JSON.stringify(id))) !== 'sent') this.#settle(id, undefined);
+    });
+  }
+
+  /** Whether the line answers one of ours. */
+  answer(line: ResponseLine): boolean {
+    const { id } = line.message;
+    return typeof id === 'string' && this.#settle(id, line);
+  }
+
+  /** Nothing more will come from this backend. */
+  drop(backend: Backend): void {
+    for (const [id, question] of this.#open) if (question.backend === backend) this.#settle(id, undefined);
+  }
+
+  #settle(id: string, answer: ResponseLine | undefined): boolean {
+    const question = this.#open.get(id);
+    this.#open.delete(id);
+    question?.resolve(answer);
+    return question !== undefined;
+  }
+}
+
+/**
+ * Introduces the client to a new backend: `initialize` with the revision agreed on → its result → `initialized` → log
+ * level → subscriptions. Strict servers refuse any other order. Resolves with what was wrong, or undefined; a log level
+ * or subscription that the new server refuses is no reason not to serve.
+ * `record` is asked for late: the client may say `initialized` meanwhile.
+ */
+export async function repeatHandshake(
+  backend: Backend,
+  questions: Questions,
+  record: () => SessionRecord,
+): Promise<string | undefined> {
+  const answer = await questions.ask(backend, pinned(record()));
+  if (!answer) return 'it ended';
+  if ('error' in answer.message) return `it refused initialize: ${answer.message.error.message}`;
+  const { initialized } = record();
+  // Without it the client's own `initialized` is still to come, and passes when it comes.
+  if (initialized !== undefined) backend.send(initialized);
+  for (const text of lasting(record())) await questions.ask(backend, text);
+  return undefined;
+}
+
+/** The client's own `initialize`, with the revision that was agreed on: a newer server must not choose another. */
+function pinned({ initialize, revision }: SessionRecord): string {
+  return revision === undefined ? initialize : replaceAt(initialize, ['params', 'protocolVersion'], JSON.stringify(revision));
+}
+
+function lasting({ setLevel, subscriptions }: SessionRecord): string[] {
+  return [...(setLevel === undefined ? [] : [setLevel]), ...subscriptions.values()];
+}
+
+function uriOf(message: { params?: unknown }): string {
+  return String(param(message, 'uri'));
+}
+
+function withoutKey<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+  const copy = new Map(map);
+  copy.delete(key);
+  return copy;
+}

@@ -1,0 +1,97 @@
+// What waits for a backend, in the order in which it came, each for a bounded time.
+import type { NotificationLine, RequestId, RequestLine } from '../protocol/jsonrpc.js';
+import type { Stream } from './outbox.js';
+
+/** A request or notification that waits. */
+export type Held = HeldRequest | HeldNotification;
+
+export interface HeldRequest {
+  readonly line: RequestLine;
+  readonly stream: Stream;
+  /** It was sent to a backend before, which was lost. */
+  readonly again: boolean;
+}
+
+export interface HeldNotification {
+  readonly line: NotificationLine;
+}
+
+/** Beyond these a session holds nothing more (entries; characters). */
+const MOST_ENTRIES = 1_000;
+const MOST_CHARACTERS = 64 * 1024 * 1024;
+
+export class Hold {
+  readonly #timeout: number;
+  readonly #onExpired: (held: Held) => void;
+  #entries: { held: Held; timer: NodeJS.Timeout }[] = [];
+  #characters = 0;
+
+  /** `timeout`: how long one is held (ms); then `onExpired` gets it, and it is held no more. */
+  constructor(timeout: number, onExpired: (held: Held) => void) {
+    this.#timeout = timeout;
+    this.#onExpired = onExpired;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  get isFull(): boolean {
+    return this.#entries.length >= MOST_ENTRIES || this.#characters >= MOST_CHARACTERS;
+  }
+
+  add(held: Held): void {
+    this.#entries.push(this.#entry(held));
+  }
+
+  /** What was sent before comes before what was not. */
+  addFirst(held: readonly Held[]): void {
+    this.#entries.unshift(...held.map((each) => this.#entry(each)));
+  }
+
+  has(id: RequestId): boolean {
+    return this.#entries.some(({ held }) => isRequest(held, id));
+  }
+
+  /** Takes one request out of the line, if it is there. */
+  take(id: RequestId): HeldRequest | undefined {
+    const held = this.#entries.find((entry) => isRequest(entry.held, id))?.held;
+    if (held) this.#remove(held);
+    return held && 'stream' in held ? held : undefined;
+  }
+
+  /** Takes all, in order. */
+  takeAll(): Held[] {
+    const taken = this.#entries.map(({ held }) => held);
+    for (const { timer } of this.#entries) clearTimeout(timer);
+    this.#entries = [];
+    this.#characters = 0;
+    return taken;
+  }
+
+  /** The streams of what is held. */
+  streams(): Stream[] {
+    return this.#entries.flatMap(({ held }) => ('stream' in held ? held.stream : []));
+  }
+
+  #entry(held: Held): { held: Held; timer: NodeJS.Timeout } {
+    this.#characters += held.line.text.length;
+    const expire = () => {
+      this.#remove(held);
+      this.#onExpired(held);
+    };
+    return { held, timer: setTimeout(expire, this.#timeout) };
+  }
+
+  #remove(held: Held): void {
+    const at = this.#entries.findIndex((entry) => entry.held === held);
+    const [removed] = at < 0 ? [] : this.#entries.splice(at, 1);
+    if (!removed) return;
+    clearTimeout(removed.timer);
+    this.#characters -= held.line.text.length;
+  }
+}
+
+function isRequest(held: Held, id: RequestId): boolean {
+  return 'stream' in held && held.line.message.id === id;
+}

@@ -1,0 +1,196 @@
+// From a message to the client: into the log of its stream, and out on the connection, if one is attached.
+import { eventText, primingText } from '../protocol/sse.js';
+import {
+  type Backlog,
+  eventId,
+  parseEventId,
+  type SessionId,
+  STANDALONE,
+  type Store,
+  type StreamId,
+} from '../store/store.js';
+
+/** One open HTTP response, as a session sees it. http/ makes them. */
+export interface Connection {
+  /** Whether it can carry events; if not, only the body of an answer. */
+  readonly events: boolean;
+  /** Whether its headers were sent: it is too late for one JSON body. */
+  readonly begun: boolean;
+  /** Sends the headers, and in an event stream what comes before the first event. Once. */
+  begin(priming: string): void;
+  /** Writes text of events, after `begin`. */
+  write(text: string): void;
+  /** The whole answer as one JSON body, and the end. */
+  body(json: string): void;
+  /** The end, without an answer where none was sent. */
+  end(): void;
+}
+
+/** One SSE stream of a session; it lives on without a connection. */
+export interface Stream {
+  readonly id: StreamId;
+  /** Came as a batch: answered as one too. */
+  readonly batch: boolean;
+  connection: Connection | undefined;
+  /** Requests that are not answered yet. The standalone stream has none and never ends. */
+  waiting: number;
+  /** The client knows an id of this stream, so it can come back to it. */
+  resumable: boolean;
+  /** When its client left it (ms, monotonic), if it did. */
+  leftAt: number | undefined;
+  /** Answers gathered for one JSON body. */
+  bodies: string[];
+}
+
+export interface OutboxOptions {
+  readonly store: Store;
+  readonly session: SessionId;
+  /** How long a client waits before it comes back (ms). */
+  readonly retry: number;
+  /** Whether this client understands priming events. */
+  readonly primes: () => boolean;
+}
+
+/** Why a GET gets no stream: nothing is left to resume, or others take the standalone stream from each other. */
+export type NoStream = 'finished' | 'taken';
+
+/** So many takeovers of the standalone stream in so long (ms), and the newcomer is refused. */
+const TAKEOVERS = { most: 3, within: 30_000 };
+
+export class Outbox {
+  readonly standalone: Stream = makeStream(STANDALONE, undefined, 0, false);
+  readonly #options: OutboxOptions;
+  /** Streams of POSTs that are not finished and whose client could come back. */
+  readonly #resumable = new Map<StreamId, Stream>();
+  #posts = 0;
+  /** The last event of the standalone stream that was written to a connection. */
+  #written = 0;
+  #takeovers: number[] = [];
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** The stream of a POST with so many requests. */
+  open(connection: Connection, requests: number, batch: boolean): Stream {
+    this.#posts += 1;
+    return makeStream(`p${this.#posts}`, connection, requests, batch);
+  }
+
+  /** The client's headers, now: what it waits for will take a while. */
+  begin(stream: Stream): void {
+    const { connection } = stream;
+    if (!connection || connection.begun) return;
+    const primes = connection.events && this.#options.primes();
+    connection.begin(primes ? primingText(eventId(stream.id, 0), this.#options.retry) : '');
+    if (connection.events) this.#makeResumable(stream);
+  }
+
+  /** The answer to one of the stream's requests; the last one ends the stream. */
+  answer(stream: Stream, text: string): void {
+    stream.waiting -= 1;
+    const last = stream.waiting <= 0;
+    const { connection } = stream;
+    if (connection && !connection.events) {
+      stream.bodies.push(text);
+      if (last) connection.body(stream.batch ? `[${stream.bodies.join(',')}]` : text);
+      return;
+    }
+    if (last && connection && !connection.begun && !stream.batch) return connection.body(text);
+    this.say(stream, text);
+    if (last) this.finish(stream);
+  }
+
+  /** Any message on a stream that is not the last of it. */
+  say(stream: Stream, text: string): void {
+    this.begin(stream);
+    // Nobody knows this stream and nobody listens: its client left before it heard of it.
+    if (!stream.resumable) return;
+    const seq = this.#options.store.append(this.#options.session, stream.id, text);
+    if (!stream.connection) return;
+    stream.connection.write(eventText(eventId(stream.id, seq), text));
+    if (stream === this.standalone) this.#written = seq;
+  }
+
+  /** One request less to wait for, without an answer: it was cancelled. */
+  skip(stream: Stream): void {
+    stream.waiting -= 1;
+    if (stream.waiting > 0) return;
+    const { connection, bodies } = stream;
+    if (connection && bodies.length > 0) connection.body(`[${bodies.join(',')}]`);
+    else this.finish(stream);
+  }
+
+  finish(stream: Stream): void {
+    if (stream.resumable) this.#options.store.finish(this.#options.session, stream.id);
+    this.#resumable.delete(stream.id);
+    stream.connection?.end();
+    stream.connection = undefined;
+  }
+
+  /** A GET: the standalone stream, or the one that `lastEventId` names, from there on. */
+  attach(connection: Connection, lastEventId: string | undefined, now: number): Stream | NoStream {
+    const last = lastEventId === undefined ? undefined : parseEventId(lastEventId);
+    if (last && last.stream !== STANDALONE) return this.#resume(connection, last.stream, last.seq);
+    if (this.standalone.connection && !this.#mayTakeOver(now)) return 'taken';
+    const seq = last?.seq ?? this.#written;
+    this.#connect(this.standalone, connection, seq, this.#backlog(STANDALONE, seq));
+    return this.standalone;
+  }
+
+  /** The client has gone; the stream stays. */
+  detach(stream: Stream, connection: Connection, now: number): void {
+    if (stream.connection !== connection) return;
+    stream.connection = undefined;
+    stream.leftAt = now;
+  }
+
+  /** Ends every connection; streams that are not finished can be resumed, if anybody is there to ask. */
+  close(): void {
+    for (const stream of [this.standalone, ...this.#resumable.values()]) {
+      stream.connection?.end();
+      stream.connection = undefined;
+    }
+  }
+
+  #makeResumable(stream: Stream): void {
+    stream.resumable = true;
+    if (stream !== this.standalone) this.#resumable.set(stream.id, stream);
+  }
+
+  #backlog(stream: StreamId, seq: number): Backlog {
+    return this.#options.store.after(this.#options.session, stream, seq) ?? { events: [], finished: false };
+  }
+
+  #resume(connection: Connection, id: StreamId, seq: number): Stream | NoStream {
+    const backlog = this.#backlog(id, seq);
+    const live = this.#resumable.get(id);
+    if (!live && backlog.events.length === 0) return 'finished';
+    const stream = live ?? makeStream(id, undefined, 0, false);
+    this.#connect(stream, connection, seq, backlog);
+    if (!live) connection.end();
+    return stream;
+  }
+
+  #connect(stream: Stream, connection: Connection, seq: number, backlog: Backlog): void {
+    stream.connection?.end();
+    stream.connection = connection;
+    stream.leftAt = undefined;
+    stream.resumable = true;
+    connection.begin(this.#options.primes() ? primingText(eventId(stream.id, seq), this.#options.retry) : '');
+    for (const event of backlog.events) connection.write(eventText(eventId(stream.id, event.seq), event.text));
+    if (stream === this.standalone) this.#written = Math.max(this.#written, seq, backlog.events.at(-1)?.seq ?? 0);
+  }
+
+  #mayTakeOver(now: number): boolean {
+    this.#takeovers = this.#takeovers.filter((then) => now - then < TAKEOVERS.within);
+    if (this.#takeovers.length >= TAKEOVERS.most) return false;
+    this.#takeovers.push(now);
+    return true;
+  }
+}
+
+function makeStream(id: StreamId, connection: Connection | undefined, waiting: number, batch: boolean): Stream {
+  const resumable = id === STANDALONE;
+  return { id, batch, connection, waiting, resumable, leftAt: undefined, bodies: [] };
+}

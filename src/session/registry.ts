@@ -1,0 +1,88 @@
+// All sessions of one server: opened, found by id, swept by time, ended.
+import { randomUUID } from 'node:crypto';
+import type { Starts } from '../backend/starts.js';
+import type { StartBackend } from '../backend/supervisor.js';
+import type { Options } from '../options.js';
+import { isObject, param, type RequestLine } from '../protocol/jsonrpc.js';
+import type { Store } from '../store/store.js';
+import { Session, type SessionReport } from './session.js';
+
+export interface RegistryPlan {
+  readonly store: Store;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
+  readonly startBackend: StartBackend;
+  readonly starts: Starts;
+  /** `label` names the session by its client: `claude-code`, `claude-code-2`. */
+  readonly report: (label: string, report: SessionReport) => void;
+}
+
+/** How often sessions are looked at (ms), and the gap in the clock that says that the machine slept (ms). */
+const SWEEP_EVERY = 5_000;
+const SLEPT = 30_000;
+
+export class Registry {
+  readonly #plan: RegistryPlan;
+  readonly #sessions = new Map<string, Session>();
+  readonly #labels = new Set<string>();
+  readonly #sweeper: NodeJS.Timeout;
+  #sweptAt = performance.now();
+
+  constructor(plan: RegistryPlan) {
+    this.#plan = plan;
+    const every = Math.min(SWEEP_EVERY, Math.max(plan.options.idleTimeout / 4, 50));
+    this.#sweeper = setInterval(() => this.#sweep(performance.now()), every).unref();
+  }
+
+  sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  find(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** A new session for a client's `initialize`. */
+  open(line: RequestLine): Session {
+    const id = randomUUID();
+    const label = this.#labelFor(line);
+    const session = new Session(
+      {
+        ...this.#plan,
+        id,
+        report: (report) => this.#plan.report(label, report),
+        onClosed: () => {
+          this.#sessions.delete(id);
+          this.#labels.delete(label);
+        },
+      },
+      line,
+    );
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** Answers all that waits and stops every backend; the records stay. */
+  shutdown(): void {
+    clearInterval(this.#sweeper);
+    for (const session of [...this.#sessions.values()]) session.shutdown();
+  }
+
+  #sweep(now: number): void {
+    const slept = now - this.#sweptAt > SLEPT;
+    this.#sweptAt = now;
+    for (const session of [...this.#sessions.values()]) {
+      if (slept) session.wakeUp(now);
+      else session.sweep(now);
+    }
+  }
+
+  #labelFor(line: RequestLine): string {
+    const info = param(line.message, 'clientInfo');
+    const name = isObject(info) && typeof info.name === 'string' ? info.name : '';
+    const base = name.replace(/[^\w.-]+/g, '-').slice(0, 40) || 'client';
+    let label = base;
+    for (let n = 2; this.#labels.has(label); n += 1) label = `${base}-${n}`;
+    this.#labels.add(label);
+    return label;
+  }
+}
