@@ -3,7 +3,7 @@ import { Backend } from './backend/backend.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
-import { listen, type ListenPlan } from './http/endpoint.js';
+import { type ListenPlan, listen } from './http/endpoint.js';
 import { makeHandler } from './http/routes.js';
 import type { Options } from './options.js';
 import { type HealthFacts, healthOf } from './report/health.js';
@@ -66,12 +66,24 @@ function factsOf(registry: Registry, starts: Starts, { spec, version }: BridgePl
     pids: [...session.supervisor.backends].flatMap(({ pid }) => pid ?? []),
   }));
   const { restarts, lastExit } = starts;
-  return { uptime: process.uptime(), version, cwd: spec.cwd, generation: GENERATION, restarts, lastExit, sessions };
+  return {
+    uptime: process.uptime(),
+    version,
+    cwd: spec.cwd,
+    generation: GENERATION,
+    restarts,
+    lastExit,
+    sessions,
+  };
 }
 
 type Endpoint = Awaited<ReturnType<typeof listen>>;
 
-function makeStop(registry: Registry, endpoint: Endpoint, report: Reporter): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
+function makeStop(
+  registry: Registry,
+  endpoint: Endpoint,
+  report: Reporter,
+): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
   let hastened = false;
   const supervisors = () => [...registry.sessions()].map(({ supervisor }) => supervisor);
   const running = () => [...registry.sessions()].reduce((sum, { jobs }) => sum + jobs.running, 0);

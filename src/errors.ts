@@ -1,5 +1,12 @@
 // Every error in one table: its HTTP status, its JSON-RPC code, its exit code, and what to do about it.
-import { errorText, INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, type RequestId } from './protocol/jsonrpc.js';
+import {
+  errorText,
+  INTERNAL_ERROR,
+  INVALID_REQUEST,
+  METHOD_NOT_FOUND,
+  PARSE_ERROR,
+  type RequestId,
+} from './protocol/jsonrpc.js';
 
 /** The codes that SDK servers give these refusals; clients know them. */
 const REFUSED = -32000;
@@ -9,8 +16,16 @@ const SESSION_NOT_FOUND = -32001;
 const REFUSALS = {
   'host-refused': { status: 403, code: REFUSED, hint: 'Allow it with --allow-host.' },
   'origin-refused': { status: 403, code: REFUSED, hint: 'Allow it with --allow-origin.' },
-  'token-missing': { status: 401, code: REFUSED, hint: 'Send the header "Authorization: Bearer <token>" with the token of --token.' },
-  'path-unknown': { status: 404, code: REFUSED, hint: 'The MCP endpoint is the URL that the bridge printed at its start.' },
+  'token-missing': {
+    status: 401,
+    code: REFUSED,
+    hint: 'Send the header "Authorization: Bearer <token>" with the token of --token.',
+  },
+  'path-unknown': {
+    status: 404,
+    code: REFUSED,
+    hint: 'The MCP endpoint is the URL that the bridge printed at its start.',
+  },
   'method-refused': { status: 405, code: REFUSED, hint: 'Use POST, GET or DELETE.' },
   'not-acceptable': { status: 406, code: REFUSED, hint: 'Accept application/json and text/event-stream.' },
   'content-type': { status: 415, code: REFUSED, hint: 'Send application/json.' },
@@ -19,7 +34,11 @@ const REFUSALS = {
   'not-jsonrpc': { status: 400, code: INVALID_REQUEST, hint: 'Send one JSON-RPC 2.0 message.' },
   'batch-refused': { status: 400, code: INVALID_REQUEST, hint: 'Send each message in a POST of its own.' },
   'revision-unknown': { status: 400, code: REFUSED, hint: 'Send the revision that initialize agreed on.' },
-  'session-missing': { status: 400, code: REFUSED, hint: 'Send initialize first, then the Mcp-Session-Id it was answered with.' },
+  'session-missing': {
+    status: 400,
+    code: REFUSED,
+    hint: 'Send initialize first, then the Mcp-Session-Id it was answered with.',
+  },
   'session-malformed': { status: 400, code: REFUSED, hint: 'Send the Mcp-Session-Id as initialize gave it.' },
   'session-unknown': { status: 404, code: SESSION_NOT_FOUND, hint: 'Send initialize to open a new session.' },
   'era-unsupported': { status: 404, code: METHOD_NOT_FOUND, hint: 'Fall back to initialize.' },

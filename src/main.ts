@@ -1,7 +1,7 @@
 // The front door: words → command; signals → stop; the exit code.
 import { readFileSync } from 'node:fs';
 import { parseArgv } from './commands/argv.js';
-import { run, type Running } from './commands/run.js';
+import { type Running, run } from './commands/run.js';
 import { BridgeError } from './errors.js';
 
 /** Ctrl-C waits so long for calls in flight (ms); SIGTERM and SIGHUP wait for the drain timeout. */

@@ -33,7 +33,8 @@ function fail(message) {
 
 const { modules, violations } = cruise('src');
 for (const v of violations) fail(`${v.rule.name}: ${v.from} → ${v.to}`);
-if (modules.length < 20) fail(`saw ${modules.length} modules of src/, expected at least 20: the checker is blind`);
+if (modules.length < 20)
+  fail(`saw ${modules.length} modules of src/, expected at least 20: the checker is blind`);
 
 const planted = path.join(root, 'src/protocol/planted');
 try {

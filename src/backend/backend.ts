@@ -1,8 +1,9 @@
 // One backend: one child process, one life. Reads the table of state.ts and carries its effects out.
+
+import type { Options } from '../options.js';
 import { asLine, type Line, parseJson } from '../protocol/jsonrpc.js';
 import { elements } from '../protocol/rewrite.js';
 import { makeLineSplitter } from '../protocol/stdio.js';
-import type { Options } from '../options.js';
 import { findEscaped, isTreeGone, signalTree } from './kill.js';
 import type { Child, ChildEnd, Spawn, SpawnSpec } from './spawn.js';
 import type { Exit } from './starts.js';
@@ -87,7 +88,13 @@ export class Backend {
   /** How it ended, or what is known so far. */
   get exit(): Exit {
     const { code, signal } = this.#end?.kind === 'exited' ? this.#end : { code: null, signal: null };
-    return { code, signal, reason: this.#reason, whileStarting: this.#whileStarting, tail: this.#stderr.tail() };
+    return {
+      code,
+      signal,
+      reason: this.#reason,
+      whileStarting: this.#whileStarting,
+      tail: this.#stderr.tail(),
+    };
   }
 
   /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
@@ -177,7 +184,8 @@ export class Backend {
   }
 
   #deadline(timer: string): void {
-    if (timer === 'start') this.#reason ??= `no handshake, and no output for ${this.#plan.timeouts.startTimeout / 1000} s`;
+    if (timer === 'start')
+      this.#reason ??= `no handshake, and no output for ${this.#plan.timeouts.startTimeout / 1000} s`;
     this.#input('deadline');
   }
 
@@ -247,7 +255,8 @@ export class Backend {
   #onEnd(end: ChildEnd): void {
     if (this.#end) return;
     this.#end = end;
-    if (end.kind === 'spawn-failed') this.#reason = `${this.#plan.spec.command[0]} could not be started: ${end.code}`;
+    if (end.kind === 'spawn-failed')
+      this.#reason = `${this.#plan.spec.command[0]} could not be started: ${end.code}`;
     this.#input(end.kind === 'exited' ? 'exited' : 'spawn-failed');
   }
 
@@ -270,7 +279,9 @@ export class Backend {
     for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy();
     const ms = performance.now() - this.#startedAt;
     const crashed = this.state === 'crashed';
-    this.#doors.report(crashed ? { kind: 'backend.crashed', exit: this.exit } : { kind: 'backend.stopped', ms });
+    this.#doors.report(
+      crashed ? { kind: 'backend.crashed', exit: this.exit } : { kind: 'backend.stopped', ms },
+    );
     this.#doors.onSilent(this);
   }
 }

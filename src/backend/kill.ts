@@ -39,7 +39,10 @@ export function findEscaped(pid: number): number[] {
 function taskkill(pid: number, signal: TreeSignal): void {
   // Console programs do not hear a polite taskkill, so only the last rung is one; stdin's end was the polite one.
   if (signal !== 'SIGKILL') return;
-  spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on('error', () => {});
+  spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
+    'error',
+    () => {},
+  );
 }
 
 function trySignal(target: number, signal: TreeSignal | 0): boolean {

@@ -60,7 +60,11 @@ const to =
   () => ({ state, effects });
 
 const stop = (failed: boolean) =>
-  to({ name: 'stopping', rung: 'stdin-end', failed }, { kind: 'end-stdin' }, { kind: 'arm', timer: 'stdin-end' });
+  to(
+    { name: 'stopping', rung: 'stdin-end', failed },
+    { kind: 'end-stdin' },
+    { kind: 'arm', timer: 'stdin-end' },
+  );
 
 /** The leader is gone, and with it the use of what it leaves behind. */
 const crash = to({ name: 'crashed' }, DISARM, KILL);

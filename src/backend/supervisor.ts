@@ -1,6 +1,7 @@
 // Which backend serves a session, which one comes next, and which ones are on their way out.
-import { Backend, type BackendDoors, type BackendReport } from './backend.js';
+
 import type { Line } from '../protocol/jsonrpc.js';
+import type { Backend, BackendDoors, BackendReport } from './backend.js';
 import { OFF, type RestartEffect, type RestartInput, type RestartState, restartStep } from './restart.js';
 import type { Exit, Starts } from './starts.js';
 

@@ -73,7 +73,7 @@ interface Words {
   readonly own: readonly string[];
   readonly given: ReadonlyMap<string, readonly string[]>;
   /** Set if an option lacks its value, or a switch has one. */
-  readonly uneven: string | undefined;
+  readonly uneven: boolean;
   readonly bare: readonly string[];
   readonly tail: readonly string[] | undefined;
 }
@@ -87,16 +87,17 @@ function readWords(argv: readonly string[]): Words {
   return {
     own: head.slice(0, head.length - bare.length),
     given: new Map(values.map(([name, value]) => [name, [value].flat().map(String)])),
-    uneven: error?.message,
+    uneven: error !== null,
     bare: head.slice(head.length - bare.length),
     tail: dashes < 0 ? undefined : argv.slice(dashes + 1),
   };
 }
 
-/** The option a word names, with or without a value: --port=9 → port, -p → port, -port and 9 → none. */
+/** The option a word names, with or without a value: --port=9 → port, -p → port, -port and 9 → nothing. */
 function nameOf(word: string): string {
-  const [, long = '', short] = /^(?:--([^=]*)|-([^-=])(?:=|$))/.exec(word) ?? [];
-  return Object.keys(ALIASES).find((name) => ALIASES[name] === short) ?? long;
+  const [, long, short] = /^(?:--([^=]*)|-([^-=])(?:=|$))/.exec(word) ?? [];
+  const plain = long ?? short ?? '';
+  return Object.keys(ALIASES).find((name) => ALIASES[name] === plain) ?? plain;
 }
 
 function findLater({ own, given, bare }: Words, version: string): string | undefined {
@@ -111,7 +112,7 @@ function notBuilt(name: string, version: string): string {
 }
 
 function findUneven({ own, uneven }: Words): string | undefined {
-  for (const [i, word] of uneven === undefined ? [] : own.entries()) {
+  for (const [i, word] of uneven ? own.entries() : []) {
     const row = ROWS.find(({ name }) => name === nameOf(word));
     const [, value] = /=(.*)$/s.exec(word) ?? [];
     if (row?.type === 'boolean' && value !== undefined)
@@ -120,13 +121,14 @@ function findUneven({ own, uneven }: Words): string | undefined {
     const nothing = row && lacks ? parseValue(row, '') : undefined;
     if (nothing?.ok === false) return `${word}: ${nothing.message}.`;
   }
-  return uneven;
+  return undefined;
 }
 
-function findUnknown({ own, given }: Words): string | undefined {
+function findUnknown({ own, given, uneven }: Words): string | undefined {
   const unknown = [...given.keys()].find((name) => !NAMES.includes(name));
   const culprit = own.find((word) => /^-(?!\w?\d)/.test(word) && !NAMES.includes(nameOf(word)));
-  return unknown === undefined ? undefined : unknownOption(culprit ?? `--${unknown}`);
+  // Of short options in a group only the last can have a value: -pp is no more an option than -x.
+  return unknown === undefined && !uneven ? undefined : unknownOption(culprit ?? `--${unknown}`);
 }
 
 function unknownOption(word: string): string {

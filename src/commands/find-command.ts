@@ -12,14 +12,17 @@ export interface Lookup {
 export function findFault({ command, cwd, env }: Lookup): string | undefined {
   if (/[/\\]/.test(command)) return faultOfFile(command, path.resolve(cwd, command));
   const folders = pathOf(env).split(path.delimiter).filter(Boolean);
-  const found = folders.map((folder) => path.resolve(cwd, folder, command)).filter((file) => variants(file, env).some(isFile));
+  const found = folders
+    .map((folder) => path.resolve(cwd, folder, command))
+    .filter((file) => variants(file, env).some(isFile));
   if (found.some((file) => variants(file, env).some(isExecutable))) return undefined;
   if (found[0] !== undefined) return notExecutable(command, found[0]);
   return `Command not found: ${command}. Searched PATH: ${folders.join(path.delimiter) || '(empty)'}`;
 }
 
 function faultOfFile(command: string, file: string): string | undefined {
-  if (!variants(file, process.env).some(isFile)) return `Command not found: ${command} (there is no file ${file}).`;
+  if (!variants(file, process.env).some(isFile))
+    return `Command not found: ${command} (there is no file ${file}).`;
   return variants(file, process.env).some(isExecutable) ? undefined : notExecutable(command, file);
 }
 

@@ -49,7 +49,12 @@ export class HttpConnection implements Connection {
   }
 
   body(json: string): void {
-    if (!this.begun) this.#response.writeHead(200, [...this.#jsonHeaders(), 'Content-Length', String(Buffer.byteLength(json))]);
+    if (!this.begun)
+      this.#response.writeHead(200, [
+        ...this.#jsonHeaders(),
+        'Content-Length',
+        String(Buffer.byteLength(json)),
+      ]);
     this.#response.end(json);
   }
 

@@ -5,7 +5,11 @@ import type { Registry } from '../session/registry.js';
 import { findSession } from './find-session.js';
 
 /** Ends the session and its backend, or tells why not. */
-export function del(request: IncomingMessage, response: ServerResponse, registry: Registry): Refusal | undefined {
+export function del(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+): Refusal | undefined {
   const found = findSession(request.headers, registry);
   if (!found.ok) return found;
   found.session.end();

@@ -65,10 +65,16 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, ports: readonl
   const [first, ...more] = ports;
   const which = more.length > 0 ? `Ports ${first} to ${more.at(-1)} are all` : `Port ${first} is`;
   if (error.code === 'EADDRINUSE') {
-    return new BridgeError(`${which} in use on ${host}. Stop what listens there, or choose another port with --port.`, 1);
+    return new BridgeError(
+      `${which} in use on ${host}. Stop what listens there, or choose another port with --port.`,
+      1,
+    );
   }
   if (error.code === 'EACCES') {
-    return new BridgeError(`Port ${first} needs more rights than this user has. Choose one above 1023 with --port.`, 1);
+    return new BridgeError(
+      `Port ${first} needs more rights than this user has. Choose one above 1023 with --port.`,
+      1,
+    );
   }
   return new BridgeError(`Cannot listen on ${host}: ${error.message}. Check --host and --port.`, 1);
 }

@@ -8,9 +8,16 @@ import { findSession } from './find-session.js';
 import { accepted, checkRevision } from './guard.js';
 
 /** Opens the stream, or tells why not. */
-export function get(request: IncomingMessage, response: ServerResponse, registry: Registry): Refusal | undefined {
+export function get(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+): Refusal | undefined {
   if (!accepted(request.headers.accept).events) {
-    return refusal('not-acceptable', 'A GET is answered with a stream of events, which Accept does not name.');
+    return refusal(
+      'not-acceptable',
+      'A GET is answered with a stream of events, which Accept does not name.',
+    );
   }
   const found = findSession(request.headers, registry);
   if (!found.ok) return found;

@@ -17,9 +17,16 @@ const LONGEST_SESSION_ID = 128;
  * Who asks, and whom they mean to ask: against web pages that reach for local servers (DNS rebinding; 2025-11-25,
  * transports, security warning). `localAddress`: where the socket is connected.
  */
-export function checkSource(headers: IncomingHttpHeaders, localAddress: string, options: GuardOptions): Checked {
+export function checkSource(
+  headers: IncomingHttpHeaders,
+  localAddress: string,
+  options: GuardOptions,
+): Checked {
   const host = hostnameOf(headers.host ?? '');
-  if (!isOurs(host, localAddress) && !options.allowHost.some((allowed) => matchesHost(allowed, headers.host, host))) {
+  if (
+    !isOurs(host, localAddress) &&
+    !options.allowHost.some((allowed) => matchesHost(allowed, headers.host, host))
+  ) {
     return refusal('host-refused', `The host ${show(headers.host)} is not this machine.`);
   }
   if (headers.origin !== undefined && !isAllowedOrigin(headers.origin, localAddress, options)) {
@@ -67,7 +74,9 @@ export function isStateless(headers: IncomingHttpHeaders): boolean {
 }
 
 /** The session id: visible ASCII, and no longer than any that is given out. */
-export function checkSessionId(headers: IncomingHttpHeaders): { readonly ok: true; readonly id: string } | Refusal {
+export function checkSessionId(
+  headers: IncomingHttpHeaders,
+): { readonly ok: true; readonly id: string } | Refusal {
   const id = single(headers[SESSION_HEADER]);
   if (id === undefined) return refusal('session-missing', 'The Mcp-Session-Id header is missing.');
   if (id.length > LONGEST_SESSION_ID || !/^[\x21-\x7e]+$/.test(id)) {
@@ -91,7 +100,9 @@ function isOurs(hostname: string, localAddress: string): boolean {
 }
 
 function matchesHost(allowed: string, host: string | undefined, hostname: string): boolean {
-  return allowed === '*' || allowed.toLowerCase() === hostname || allowed.toLowerCase() === host?.toLowerCase();
+  return (
+    allowed === '*' || allowed.toLowerCase() === hostname || allowed.toLowerCase() === host?.toLowerCase()
+  );
 }
 
 /** `name:port`, `[::1]:port` or either without its port → the name, in lower case. */

@@ -9,11 +9,13 @@ import type { Registry } from '../session/registry.js';
 import type { Session } from '../session/session.js';
 import { type Body, parseBody, readBody } from './body.js';
 import { HttpConnection } from './connection.js';
-import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
 import { findSession } from './find-session.js';
+import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
 
 /** How long an answer may take and still be one JSON body (ms). */
 const MOMENT = 25;
+
+const NO_BODY = { 'Content-Length': 0 };
 
 export interface PostRooms {
   readonly registry: Registry;
@@ -60,7 +62,10 @@ function converse(
   const revision = checkRevision(request.headers, session.revision);
   if (!revision.ok) return revision;
   if (batch && (!allowsBatches(session.revision) || lines.some(isInitialize))) {
-    return refusal('batch-refused', `Revision ${session.revision} has no batches, and initialize is never in one.`);
+    return refusal(
+      'batch-refused',
+      `Revision ${session.revision} has no batches, and initialize is never in one.`,
+    );
   }
   const requests = lines.reduce((count, { kind }) => count + (kind === 'request' ? 1 : 0), 0);
   const stream = requests > 0 ? openStream(request, response, session, requests, batch) : undefined;
@@ -68,7 +73,7 @@ function converse(
     if (line.kind !== 'request') session.receive(line);
     else if (stream) session.call(line, stream);
   }
-  if (!stream) response.writeHead(202).end();
+  if (!stream) response.writeHead(202, NO_BODY).end();
   return undefined;
 }
 
@@ -101,5 +106,9 @@ function refuseStateless({ lines }: Body, request: IncomingMessage): Refusal | u
   const line = lines.find((each) => eraOf(each, revisionOf(request.headers)) === 'stateless');
   if (!line || line.kind === 'response') return undefined;
   const id = line.kind === 'request' ? line.message.id : null;
-  return refusal('era-unsupported', `Method not found: ${line.message.method} of a revision without sessions.`, id);
+  return refusal(
+    'era-unsupported',
+    `Method not found: ${line.message.method} of a revision without sessions.`,
+    id,
+  );
 }

@@ -79,7 +79,10 @@ function allowBrowser(request: IncomingMessage, response: ServerResponse): boole
   response.setHeader('Access-Control-Expose-Headers', 'Mcp-Session-Id');
   if (request.method !== 'OPTIONS') return false;
   response.setHeader('Access-Control-Allow-Methods', 'GET, POST, DELETE');
-  response.setHeader('Access-Control-Allow-Headers', request.headers['access-control-request-headers'] ?? '*');
+  response.setHeader(
+    'Access-Control-Allow-Headers',
+    request.headers['access-control-request-headers'] ?? '*',
+  );
   response.writeHead(204).end();
   return true;
 }

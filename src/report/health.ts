@@ -51,13 +51,18 @@ export function healthOf(facts: HealthFacts) {
     version: facts.version,
     cwd: facts.cwd,
     sessions: { total: sessions.length, connected: sessions.filter(({ connected }) => connected).length },
-    jobs: { pending: sum(sessions, ({ pending }) => pending), running: sum(sessions, ({ running }) => running) },
+    jobs: {
+      pending: sum(sessions, ({ pending }) => pending),
+      running: sum(sessions, ({ running }) => running),
+    },
     backend: {
       state,
       generation,
       pids: sessions.flatMap(({ pids }) => pids),
       restarts,
-      last_exit: lastExit ? { how: describeExit(lastExit), code: lastExit.code, signal: lastExit.signal, stderr: lastExit.tail } : null,
+      last_exit: lastExit
+        ? { how: describeExit(lastExit), code: lastExit.code, signal: lastExit.signal, stderr: lastExit.tail }
+        : null,
     },
   };
 }

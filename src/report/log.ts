@@ -26,7 +26,12 @@ export async function makeLog(
   const raw = pino.destination({ dest: STDERR, sync: isTty, ...(isTty ? {} : { maxLength: MOST_UNREAD }) });
   const destination = pretty ? await prettyStream(raw, isTty, colorize) : raw;
   const logger = pino(
-    { level: options.logLevel, base: null, formatters: { level: (label) => ({ level: label }) }, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level: options.logLevel,
+      base: null,
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
     destination,
   );
   return {
@@ -38,7 +43,11 @@ export async function makeLog(
   };
 }
 
-async function prettyStream(destination: DestinationStream, sync: boolean, colorize: boolean): Promise<DestinationStream> {
+async function prettyStream(
+  destination: DestinationStream,
+  sync: boolean,
+  colorize: boolean,
+): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty');
   return pretty({
     destination: destination as never,

@@ -32,15 +32,27 @@ export function wordsFor(report: Report): LogLine {
     case 'session.dormant':
       return { level: 'info', text: 'idle: its server is stopped, and started again by its next call' };
     case 'backend.started':
-      return { level: 'debug', text: `server started (pid ${report.pid ?? 'none'})`, fields: { pid: report.pid } };
+      return {
+        level: 'debug',
+        text: `server started (pid ${report.pid ?? 'none'})`,
+        fields: { pid: report.pid },
+      };
     case 'backend.ready':
-      return { level: 'info', text: `server ready in ${Math.round(report.ms)} ms (pid ${report.pid})`, fields: { pid: report.pid } };
+      return {
+        level: 'info',
+        text: `server ready in ${Math.round(report.ms)} ms (pid ${report.pid})`,
+        fields: { pid: report.pid },
+      };
     case 'backend.stderr':
       return { level: 'info', text: report.text, fields: { source: 'server' } };
     case 'backend.noise':
       return { level: 'warn', text: `server wrote to stdout what is no JSON-RPC: ${cut(report.text)}` };
     case 'backend.crashed':
-      return { level: 'warn', text: crashed(report.exit), fields: { exit: { ...report.exit, tail: undefined } } };
+      return {
+        level: 'warn',
+        text: crashed(report.exit),
+        fields: { exit: { ...report.exit, tail: undefined } },
+      };
     case 'backend.stopped':
       return { level: 'debug', text: 'server stopped' };
     case 'restart.waiting':

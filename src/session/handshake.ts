@@ -1,17 +1,100 @@
 // What the client has told its server, kept so that it can be told to the next backend, in the order it was told.
 import type { Backend } from '../backend/backend.js';
-import { type NotificationLine, param, type RequestLine, type ResponseLine } from '../protocol/jsonrpc.js';
-import { INITIALIZED, SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
+import {
+  isObject,
+  type NotificationLine,
+  param,
+  type RequestLine,
+  type ResponseLine,
+} from '../protocol/jsonrpc.js';
+import { SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
 import { replaceAt } from '../protocol/rewrite.js';
-import type { SessionRecord } from '../store/store.js';
+import type { SessionRecord, Store } from '../store/store.js';
+import type { HeldRequest } from './hold.js';
 
-/** The record after a notification of the client, or the same record if it says nothing that lasts. */
-export function afterNotification(record: SessionRecord, { message, text }: NotificationLine): SessionRecord {
-  return message.method === INITIALIZED ? { ...record, initialized: text } : record;
+export class Handshake {
+  readonly #store: Store;
+  readonly #questions = new Questions();
+  #record: SessionRecord;
+  /** The client's `initialize`, until it is answered. */
+  #opening: HeldRequest | undefined;
+
+  constructor(store: Store, session: string, initialize: RequestLine) {
+    this.#store = store;
+    this.#record = { id: session, initialize: initialize.text, subscriptions: new Map() };
+  }
+
+  /** The revision agreed on, once it is. */
+  get revision(): string | undefined {
+    return this.#record.revision;
+  }
+
+  /** The client's `initialize` while nobody has answered it. */
+  get opening(): HeldRequest | undefined {
+    return this.#opening;
+  }
+
+  open(opening: HeldRequest): void {
+    this.#opening = opening;
+  }
+
+  /** The bridge answers the client's `initialize` itself. */
+  takeOpening(): HeldRequest | undefined {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    return opening;
+  }
+
+  /** The server has answered the client's `initialize`: the revision agreed on, or undefined if it refused. */
+  opened({ message: { params } }: RequestLine, { message }: ResponseLine): string | undefined {
+    this.#opening = undefined;
+    if ('error' in message) return undefined;
+    const agreed = isObject(message.result) ? message.result.protocolVersion : undefined;
+    const revision = typeof agreed === 'string' ? agreed : String(param({ params }, 'protocolVersion'));
+    this.#record = { ...this.#record, revision };
+    return revision;
+  }
+
+  save(): void {
+    this.#store.save(this.#record);
+  }
+
+  /** The client has said `notifications/initialized`. */
+  initialized({ text }: NotificationLine): void {
+    this.#remember({ ...this.#record, initialized: text });
+  }
+
+  /** The server has accepted a request of the client. */
+  accepted(request: RequestLine): void {
+    this.#remember(afterRequest(this.#record, request));
+  }
+
+  /** Whether this answers what the bridge asked. */
+  answer(line: ResponseLine): boolean {
+    return this.#questions.answer(line);
+  }
+
+  /** Nothing more will come from this backend. */
+  drop(backend: Backend): void {
+    this.#questions.drop(backend);
+  }
+
+  /** Introduces the client to a backend that it has not met; tells the backend when it serves, or that it does not. */
+  async repeat(backend: Backend): Promise<void> {
+    const problem = await repeatHandshake(backend, this.#questions, () => this.#record);
+    if (problem === undefined) backend.handshaken();
+    else backend.refuse(problem);
+  }
+
+  #remember(record: SessionRecord): void {
+    if (record === this.#record) return;
+    this.#record = record;
+    this.save();
+  }
 }
 
 /** The record after the server accepted a request, or the same record if that changes nothing that lasts. */
-export function afterRequest(record: SessionRecord, { message, text }: RequestLine): SessionRecord {
+function afterRequest(record: SessionRecord, { message, text }: RequestLine): SessionRecord {
   switch (message.method) {
     case SET_LEVEL:
       return { ...record, setLevel: text };
@@ -25,8 +108,11 @@ export function afterRequest(record: SessionRecord, { message, text }: RequestLi
 }
 
 /** Questions of the bridge's own to a backend, under ids that no client uses. */
-export class Questions {
-  readonly #open = new Map<string, { backend: Backend; resolve: (answer: ResponseLine | undefined) => void }>();
+class Questions {
+  readonly #open = new Map<
+    string,
+    { backend: Backend; resolve: (answer: ResponseLine | undefined) => void }
+  >();
   #count = 0;
 
   /** Sends a request under an id of ours. Resolves with the answer, or undefined when the backend is gone. */
@@ -35,7 +121,8 @@ export class Questions {
     const id = `mcp-bridge:${this.#count}`;
     return new Promise((resolve) => {
       this.#open.set(id, { backend, resolve });
-      if (backend.send(replaceAt(requestText, ['id'], JSON.stringify(id))) !== 'sent') this.#settle(id, undefined);
+      if (backend.send(replaceAt(requestText, ['id'], JSON.stringify(id))) !== 'sent')
+        this.#settle(id, undefined);
     });
   }
 
@@ -64,7 +151,7 @@ export class Questions {
  * or subscription that the new server refuses is no reason not to serve.
  * `record` is asked for late: the client may say `initialized` meanwhile.
  */
-export async function repeatHandshake(
+async function repeatHandshake(
   backend: Backend,
   questions: Questions,
   record: () => SessionRecord,
@@ -73,15 +160,19 @@ export async function repeatHandshake(
   if (!answer) return 'it ended';
   if ('error' in answer.message) return `it refused initialize: ${answer.message.error.message}`;
   const { initialized } = record();
-  // Without it the client's own `initialized` is still to come, and passes when it comes.
   if (initialized !== undefined) backend.send(initialized);
   for (const text of lasting(record())) await questions.ask(backend, text);
+  // The client said it meanwhile, when this backend could not be told yet.
+  const late = record().initialized;
+  if (initialized === undefined && late !== undefined) backend.send(late);
   return undefined;
 }
 
 /** The client's own `initialize`, with the revision that was agreed on: a newer server must not choose another. */
 function pinned({ initialize, revision }: SessionRecord): string {
-  return revision === undefined ? initialize : replaceAt(initialize, ['params', 'protocolVersion'], JSON.stringify(revision));
+  return revision === undefined
+    ? initialize
+    : replaceAt(initialize, ['params', 'protocolVersion'], JSON.stringify(revision));
 }
 
 function lasting({ setLevel, subscriptions }: SessionRecord): string[] {

@@ -61,6 +61,10 @@ export class InFlight {
     return this.#sent.values();
   }
 
+  find(id: RequestId): Sent | undefined {
+    return this.#sent.get(id);
+  }
+
   hasAnyOf(backend: Backend): boolean {
     for (const sent of this.#sent.values()) if (sent.backend === backend) return true;
     return false;

@@ -101,6 +101,12 @@ export class Outbox {
     if (last) this.finish(stream);
   }
 
+  /** Whether the stream can still carry a message to its client, now or when it comes back. */
+  canSay(stream: Stream): boolean {
+    if (stream.connection) return stream.connection.events;
+    return stream === this.standalone || this.#resumable.has(stream.id);
+  }
+
   /** Any message on a stream that is not the last of it. */
   say(stream: Stream, text: string): void {
     this.begin(stream);
@@ -178,8 +184,10 @@ export class Outbox {
     stream.leftAt = undefined;
     stream.resumable = true;
     connection.begin(this.#options.primes() ? primingText(eventId(stream.id, seq), this.#options.retry) : '');
-    for (const event of backlog.events) connection.write(eventText(eventId(stream.id, event.seq), event.text));
-    if (stream === this.standalone) this.#written = Math.max(this.#written, seq, backlog.events.at(-1)?.seq ?? 0);
+    for (const event of backlog.events)
+      connection.write(eventText(eventId(stream.id, event.seq), event.text));
+    if (stream === this.standalone)
+      this.#written = Math.max(this.#written, seq, backlog.events.at(-1)?.seq ?? 0);
   }
 
   #mayTakeOver(now: number): boolean {
@@ -190,7 +198,12 @@ export class Outbox {
   }
 }
 
-function makeStream(id: StreamId, connection: Connection | undefined, waiting: number, batch: boolean): Stream {
+function makeStream(
+  id: StreamId,
+  connection: Connection | undefined,
+  waiting: number,
+  batch: boolean,
+): Stream {
   const resumable = id === STANDALONE;
   return { id, batch, connection, waiting, resumable, leftAt: undefined, bodies: [] };
 }

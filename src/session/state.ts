@@ -171,7 +171,8 @@ const TABLE: Cells = {
     // The policy of the supervisor tells whether the call tries a start, or is told at once.
     call: wake,
     notification: drop,
-    idle: ({ reasons }) => step({ name: 'dormant', reasons: without(reasons, 'lost', 'starting') }, 'save', 'release'),
+    idle: ({ reasons }) =>
+      step({ name: 'dormant', reasons: without(reasons, 'lost', 'starting') }, 'save', 'release'),
     ended: close,
     shutdown: sleep,
   },

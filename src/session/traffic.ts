@@ -1,0 +1,185 @@
+// What passes between the client's streams and the backends, both ways: who waits for an answer, where it goes, and what
+// becomes of it when a backend is lost.
+import type { Backend } from '../backend/backend.js';
+import { type CallFailure, failureText } from '../errors.js';
+import {
+  type Line,
+  type NotificationLine,
+  notificationText,
+  param,
+  type RequestId,
+  type RequestLine,
+  type ResponseLine,
+} from '../protocol/jsonrpc.js';
+import { CANCELLED, INITIALIZE, isListChanged, PROGRESS } from '../protocol/mcp.js';
+import { lostWith } from './failures.js';
+import type { HeldRequest } from './hold.js';
+import { InFlight, type Sent } from './inflight.js';
+import type { Outbox, Stream } from './outbox.js';
+import { routeOf } from './route.js';
+
+export type TrafficReport =
+  | { readonly kind: 'request.failed'; readonly method: string; readonly failure: CallFailure }
+  | { readonly kind: 'message.dropped'; readonly text: string };
+
+export interface TrafficDoors {
+  /** The server answered the client's `initialize`; the answer is not passed on by itself. */
+  onOpened(backend: Backend, sent: Sent, answer: ResponseLine): void;
+  /** The server accepted a request, before the client hears of it. */
+  onAccepted(request: RequestLine): void;
+  /** The server answered what the client did not ask: perhaps the bridge did. */
+  onStray(answer: ResponseLine): void;
+  report(report: TrafficReport): void;
+}
+
+export class Traffic {
+  readonly #outbox: Outbox;
+  readonly #doors: TrafficDoors;
+  readonly #inFlight = new InFlight();
+
+  constructor(outbox: Outbox, doors: TrafficDoors) {
+    this.#outbox = outbox;
+    this.#doors = doors;
+  }
+
+  /** Requests that a backend has and has not answered. */
+  get size(): number {
+    return this.#inFlight.size;
+  }
+
+  has(id: RequestId): boolean {
+    return this.#inFlight.has(id);
+  }
+
+  /** The streams of the requests in flight, oldest first. */
+  streams(): Stream[] {
+    return [...this.#inFlight.sent()].map(({ stream }) => stream);
+  }
+
+  /** Sends a request of the client; it is in flight if it was sent. */
+  forward({ line, stream, again }: HeldRequest, backend: Backend): ReturnType<Backend['send']> {
+    const outcome = backend.send(line.text);
+    if (outcome === 'sent') this.#inFlight.add({ line, stream, backend, again });
+    return outcome;
+  }
+
+  /** The client's answer to what a backend asked goes to the backend that asked it, whatever serves by now. */
+  answer(line: ResponseLine): void {
+    const answered = this.#inFlight.answered(line);
+    if (answered) answered.backend.send(answered.text);
+    else this.dropped(line);
+  }
+
+  /** The client's progress on what a backend asked. */
+  progress(line: NotificationLine): void {
+    const progressed = this.#inFlight.progressed(line);
+    if (progressed) progressed.backend.send(progressed.text);
+    else this.dropped(line);
+  }
+
+  /** A cancelled request leaves at once; a late answer finds nobody waiting. */
+  cancel(line: NotificationLine): void {
+    const id = param(line.message, 'requestId') as RequestId;
+    const sent = this.#inFlight.find(id);
+    // A client must not cancel its initialize (2025-11-25, cancellation).
+    if (!sent || sent.line.message.method === INITIALIZE) return this.dropped(line);
+    this.#inFlight.take(id);
+    sent.backend.send(line.text);
+    this.#outbox.skip(sent.stream);
+    this.endIfDrained(sent.backend);
+  }
+
+  /** A message of a backend. */
+  onLine(backend: Backend, line: Line): void {
+    switch (line.kind) {
+      case 'response':
+        return this.#onAnswer(backend, line);
+      case 'request': {
+        const stream = this.#route(line);
+        return this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
+      }
+      case 'notification':
+        return this.#onNotification(backend, line);
+    }
+  }
+
+  /**
+   * Nothing more will come from this backend. What it asked is taken back; what it was asked comes back, if `mayRepeat`
+   * says that it can be sent again, else its client is told.
+   */
+  settle(backend: Backend, mayRepeat: (sent: Sent) => boolean): Sent[] {
+    for (const { id, stream } of this.#inFlight.takeAllAsked(backend)) {
+      const text = notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
+      this.#outbox.say(this.#outbox.canSay(stream) ? stream : this.#outbox.standalone, text);
+    }
+    const again: Sent[] = [];
+    for (const sent of this.#inFlight.takeAll(backend)) {
+      if (mayRepeat(sent)) again.push(sent);
+      else this.fail(sent, lostWith(sent.line, backend.exit));
+    }
+    return again;
+  }
+
+  /** Answers everything in flight with this failure. */
+  failAll(failure: CallFailure): void {
+    for (const sent of [...this.#inFlight.sent()]) {
+      this.#inFlight.take(sent.line.message.id);
+      this.fail(sent, failure);
+    }
+  }
+
+  /** Answers a request that is not in flight (any more) with an error. */
+  fail({ line, stream }: Pick<HeldRequest, 'line' | 'stream'>, failure: CallFailure): void {
+    this.#doors.report({ kind: 'request.failed', method: line.message.method, failure });
+    this.#outbox.answer(stream, failureText(line.message.id, failure));
+  }
+
+  dropped(line: Line): void {
+    this.#doors.report({ kind: 'message.dropped', text: line.text });
+  }
+
+  endIfDrained(backend: Backend): void {
+    if (backend.state === 'draining' && !this.#inFlight.hasAnyOf(backend)) backend.drained();
+  }
+
+  #onAnswer(backend: Backend, line: ResponseLine): void {
+    const { id } = line.message;
+    const sent = id === undefined ? undefined : this.#inFlight.take(id, backend);
+    if (!sent) return this.#doors.onStray(line);
+    if (sent.line.message.method === INITIALIZE) return this.#doors.onOpened(backend, sent, line);
+    if (!('error' in line.message)) this.#doors.onAccepted(sent.line);
+    this.#outbox.answer(sent.stream, line.text);
+    this.endIfDrained(backend);
+  }
+
+  #onNotification(backend: Backend, line: NotificationLine): void {
+    switch (line.message.method) {
+      case PROGRESS:
+        return this.#outbox.say(this.#streamOfProgress(line), line.text);
+      case CANCELLED: {
+        const withdrawn = this.#inFlight.withdrawn(backend, line);
+        if (withdrawn) this.#outbox.say(withdrawn.stream, withdrawn.text);
+        else this.dropped(line);
+        return;
+      }
+      default:
+        // What a server announces while it starts again is no news to a client that has not seen it restart.
+        if (
+          isListChanged(line.message.method) &&
+          backend.state === 'starting' &&
+          !this.#inFlight.hasAnyOf(backend)
+        )
+          return;
+        return this.#outbox.say(this.#route(line), line.text);
+    }
+  }
+
+  #streamOfProgress(line: NotificationLine): Stream {
+    const stream = this.#inFlight.ofProgress(line)?.stream;
+    return stream && this.#outbox.canSay(stream) ? stream : this.#outbox.standalone;
+  }
+
+  #route(line: Line): Stream {
+    return routeOf(line, { inFlight: this.streams(), standalone: this.#outbox.standalone });
+  }
+}
