@@ -11,6 +11,12 @@ export default defineConfig({
   clean: true,
   dts: false,
   minify: true,
+  // Only yargs' parser is used; what its help would need at load (widths of letters) is a tenth of every start.
+  treeshake: {
+    moduleSideEffects: [
+      { test: /node_modules\/(yargs|cliui|string-width|wrap-ansi|y18n)\//, sideEffects: false },
+    ],
+  },
   deps: { alwaysBundle: [/.*/], onlyBundle: false },
   outExtensions: () => ({ js: '.js' }),
 });

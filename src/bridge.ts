@@ -85,7 +85,6 @@ function makeStop(
   report: Reporter,
 ): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
   let hastened = false;
-  const supervisors = () => [...registry.sessions()].map(({ supervisor }) => supervisor);
   const running = () => [...registry.sessions()].reduce((sum, { jobs }) => sum + jobs.running, 0);
   const drained = async (deadline: number) => {
     while (running() > 0 && !hastened && performance.now() < deadline) {
@@ -98,17 +97,17 @@ function makeStop(
       endpoint.stopListening();
       await drained(performance.now() + drain);
       registry.shutdown();
-      if (hastened) for (const supervisor of supervisors()) supervisor.hasten();
-      await Promise.all(supervisors().map((supervisor) => supervisor.emptied()));
+      if (hastened) for (const supervisor of registry.supervisors()) supervisor.hasten();
+      await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
       await endpoint.close();
       report({ kind: 'bridge.stopped' });
     },
     hasten: () => {
       hastened = true;
-      for (const supervisor of supervisors()) supervisor.hasten();
+      for (const supervisor of registry.supervisors()) supervisor.hasten();
     },
     kill: () => {
-      for (const supervisor of supervisors()) supervisor.kill();
+      for (const supervisor of registry.supervisors()) supervisor.kill();
     },
   };
 }

@@ -1,4 +1,5 @@
 // `mcp-bridge -- <command>`: a bridge in front of one server.
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
 import { BridgeError } from '../errors.js';
@@ -29,12 +30,16 @@ export async function run(plan: RunPlan): Promise<Running> {
   const env = serverEnv(plan.env, options);
   if (!env.ok) throw new BridgeError(env.message, 2);
   const cwd = path.resolve(folder, options.cwd ?? '.');
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new BridgeError(`--cwd: expected a folder, got ${cwd}, which is none.`, 2);
+  }
   const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
   if (fault) throw new BridgeError(fault, 2);
+  const port = choosePort(options, folder);
   let log: Log | undefined;
   const bridge = await startBridge({
     options,
-    listen: { host: options.host, ports: choosePort(options, folder).candidates },
+    listen: { host: options.host, ports: port.candidates, from: port.from },
     spec: { command, cwd, env: env.value, shell: options.shell },
     version: plan.version,
     makeReporter: async () => {

@@ -18,6 +18,8 @@ export interface ListenPlan {
   readonly host: string;
   /** Tried in this order until one is free; 0 is any free one. */
   readonly ports: readonly number[];
+  /** Who chose the port, for the message that says that it is taken. */
+  readonly from: string;
 }
 
 /** A client keeps its connection this long between two requests (ms). */
@@ -26,12 +28,12 @@ const KEEP_ALIVE = 75_000;
 const CLOSE_GRACE = 500;
 
 /** Listens on the first port that is free. Throws a BridgeError (exit 1) that says what to do if none is. */
-export async function listen({ host, ports }: ListenPlan): Promise<Endpoint> {
+export async function listen(plan: ListenPlan): Promise<Endpoint> {
   const early: Parameters<Handler>[] = [];
   let handle: Handler = (...exchange) => early.push(exchange);
   const server = createServer((request, response) => handle(request, response));
   server.keepAliveTimeout = KEEP_ALIVE;
-  await listenOnFirst(server, host, ports);
+  await listenOnFirst(server, plan);
   return {
     port: portOf(server),
     serve: (handler) => {
@@ -43,11 +45,12 @@ export async function listen({ host, ports }: ListenPlan): Promise<Endpoint> {
   };
 }
 
-async function listenOnFirst(server: Server, host: string, ports: readonly number[]): Promise<void> {
+async function listenOnFirst(server: Server, plan: ListenPlan): Promise<void> {
+  const { host, ports } = plan;
   for (const [i, port] of ports.entries()) {
     const error = await tryListen(server, host, port);
     if (!error) return;
-    if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw cannotListen(error, host, ports);
+    if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw cannotListen(error, plan);
   }
 }
 
@@ -61,12 +64,12 @@ function tryListen(server: Server, host: string, port: number): Promise<NodeJS.E
   });
 }
 
-function cannotListen(error: NodeJS.ErrnoException, host: string, ports: readonly number[]): BridgeError {
+function cannotListen(error: NodeJS.ErrnoException, { host, ports, from }: ListenPlan): BridgeError {
   const [first, ...more] = ports;
-  const which = more.length > 0 ? `Ports ${first} to ${more.at(-1)} are all` : `Port ${first} is`;
   if (error.code === 'EADDRINUSE') {
+    const which = more.length > 0 ? `Ports ${first} to ${more.at(-1)} are all` : `Port ${first} (${from}) is`;
     return new BridgeError(
-      `${which} in use on ${host}. Stop what listens there, or choose another port with --port.`,
+      `${which} in use on ${host}. Stop what listens there, or choose another with --port.`,
       1,
     );
   }

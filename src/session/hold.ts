@@ -1,5 +1,7 @@
 // What waits for a backend, in the order in which it came, each for a bounded time.
+import type { CallFailure } from '../errors.js';
 import type { NotificationLine, RequestId, RequestLine } from '../protocol/jsonrpc.js';
+import { heldTooLong, OVERLOADED } from './failures.js';
 import type { Stream } from './outbox.js';
 
 /** A request or notification that waits. */
@@ -16,37 +18,48 @@ export interface HeldNotification {
   readonly line: NotificationLine;
 }
 
+export interface HoldDoors {
+  /** The client of this stream is kept waiting from now on. */
+  begin(stream: Stream): void;
+  /** Answers a request with an error; drops a notification. */
+  refuse(held: Held, failure: CallFailure): void;
+}
+
 /** Beyond these a session holds nothing more (entries; characters). */
 const MOST_ENTRIES = 1_000;
 const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 export class Hold {
   readonly #timeout: number;
-  readonly #onExpired: (held: Held) => void;
+  readonly #doors: HoldDoors;
   #entries: { held: Held; timer: NodeJS.Timeout }[] = [];
   #characters = 0;
 
-  /** `timeout`: how long one is held (ms); then `onExpired` gets it, and it is held no more. */
-  constructor(timeout: number, onExpired: (held: Held) => void) {
+  /** `timeout`: how long one is held (ms); then it is refused. */
+  constructor(timeout: number, doors: HoldDoors) {
     this.#timeout = timeout;
-    this.#onExpired = onExpired;
+    this.#doors = doors;
   }
 
   get size(): number {
     return this.#entries.length;
   }
 
-  get isFull(): boolean {
-    return this.#entries.length >= MOST_ENTRIES || this.#characters >= MOST_CHARACTERS;
-  }
-
+  /** Holds one more, or refuses it if too much is held. */
   add(held: Held): void {
+    if (this.#entries.length >= MOST_ENTRIES || this.#characters >= MOST_CHARACTERS) {
+      return this.#doors.refuse(held, OVERLOADED);
+    }
     this.#entries.push(this.#entry(held));
   }
 
   /** What was sent before comes before what was not. */
   addFirst(held: readonly Held[]): void {
     this.#entries.unshift(...held.map((each) => this.#entry(each)));
+  }
+
+  refuseAll(failure: CallFailure): void {
+    for (const held of this.takeAll()) this.#doors.refuse(held, failure);
   }
 
   has(id: RequestId): boolean {
@@ -76,9 +89,10 @@ export class Hold {
 
   #entry(held: Held): { held: Held; timer: NodeJS.Timeout } {
     this.#characters += held.line.text.length;
+    if ('stream' in held) this.#doors.begin(held.stream);
     const expire = () => {
       this.#remove(held);
-      this.#onExpired(held);
+      this.#doors.refuse(held, heldTooLong(this.#timeout, 'stream' in held && held.again));
     };
     return { held, timer: setTimeout(expire, this.#timeout) };
   }

@@ -24,6 +24,8 @@ export class Registry {
   readonly #plan: RegistryPlan;
   readonly #sessions = new Map<string, Session>();
   readonly #labels = new Set<string>();
+  /** Ended, but their processes are not gone yet. */
+  readonly #ending = new Set<Session>();
   readonly #sweeper: NodeJS.Timeout;
   #sweptAt = performance.now();
 
@@ -35,6 +37,11 @@ export class Registry {
 
   sessions(): Iterable<Session> {
     return this.#sessions.values();
+  }
+
+  /** Who has processes, or may have: of every session, those that have just ended included. */
+  supervisors(): Session['supervisor'][] {
+    return [...this.#sessions.values(), ...this.#ending].map(({ supervisor }) => supervisor);
   }
 
   find(id: string): Session | undefined {
@@ -50,10 +57,7 @@ export class Registry {
         ...this.#plan,
         id,
         report: (report) => this.#plan.report(label, report),
-        onClosed: () => {
-          this.#sessions.delete(id);
-          this.#labels.delete(label);
-        },
+        onClosed: () => this.#onClosed(session, label),
       },
       line,
     );
@@ -65,6 +69,13 @@ export class Registry {
   shutdown(): void {
     clearInterval(this.#sweeper);
     for (const session of [...this.#sessions.values()]) session.shutdown();
+  }
+
+  #onClosed(session: Session, label: string): void {
+    this.#sessions.delete(session.id);
+    this.#labels.delete(label);
+    this.#ending.add(session);
+    void session.supervisor.emptied().then(() => this.#ending.delete(session));
   }
 
   #sweep(now: number): void {

@@ -23,11 +23,12 @@ import {
   understandsPriming,
 } from '../protocol/mcp.js';
 import type { Store } from '../store/store.js';
-import { ENDED, gaveUp, heldTooLong, notRun, OVERLOADED, STOPPED } from './failures.js';
+import { ENDED, gaveUp, notRun, OVERLOADED, STOPPED } from './failures.js';
 import { Handshake } from './handshake.js';
 import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
+import { Presence } from './presence.js';
 import {
   INITIALIZING,
   type SessionEffect,
@@ -58,9 +59,6 @@ export interface SessionPlan {
 
 /** How long a client waits before it comes back to a stream (ms); the official clients try twice. */
 const RETRY = 2_000;
-/** A client that left before `initialize` was answered, and did not come back for so long, has given up (ms). */
-const RESUME_BUDGET = 5 * RETRY;
-
 const CALL: SessionInput = { kind: 'call' };
 
 export class Session {
@@ -72,7 +70,7 @@ export class Session {
   readonly #hold: Hold;
   readonly #handshake: Handshake;
   #state: SessionState = INITIALIZING;
-  #activeAt = performance.now();
+  readonly #presence = new Presence();
 
   /** `initialize` is the client's; `open` sends it. */
   constructor(plan: SessionPlan, initialize: RequestLine) {
@@ -82,7 +80,10 @@ export class Session {
     const requested = String(param(initialize.message, 'protocolVersion'));
     const primes = () => understandsPriming(this.#handshake.revision ?? requested);
     this.#outbox = new Outbox({ store: plan.store, session: plan.id, retry: RETRY, primes });
-    this.#hold = new Hold(plan.options.holdTimeout, (held) => this.#onExpired(held));
+    this.#hold = new Hold(plan.options.holdTimeout, {
+      begin: (stream) => this.#outbox.begin(stream),
+      refuse: (held, failure) => this.#refuse(held, failure),
+    });
     this.#traffic = new Traffic(this.#outbox, {
       onOpened: (backend, sent, answer) => this.#onOpened(backend, sent, answer),
       onAccepted: (request) => this.#handshake.accepted(request),
@@ -137,8 +138,8 @@ export class Session {
 
   /** The stream of a GET: the standalone one, or the one that `lastEventId` names. */
   attach(connection: Connection, lastEventId: string | undefined): Stream | NoStream {
-    this.#activeAt = performance.now();
-    return this.#outbox.attach(connection, lastEventId, this.#activeAt);
+    this.#presence.touch();
+    return this.#outbox.attach(connection, lastEventId, performance.now());
   }
 
   /** The client closed a connection. */
@@ -154,7 +155,7 @@ export class Session {
 
   /** A further request of the client, with the stream that it is answered on. */
   call(line: RequestLine, stream: Stream): void {
-    this.#activeAt = performance.now();
+    this.#presence.touch();
     const { id } = line.message;
     if (this.#traffic.has(id) || this.#hold.has(id)) {
       const message = `Request id ${JSON.stringify(id)} is in use: a request with it has not been answered yet.`;
@@ -165,7 +166,7 @@ export class Session {
 
   /** A notification or a response of the client. */
   receive(line: NotificationLine | ResponseLine): void {
-    this.#activeAt = performance.now();
+    this.#presence.touch();
     if (line.kind === 'response') return this.#traffic.answer(line);
     switch (line.message.method) {
       case CANCELLED:
@@ -193,24 +194,16 @@ export class Session {
     this.#outbox.close();
   }
 
-  /** What time does to a session: its client may have left it, or given it up. */
+  /** What time does to a session: its client may have given it up, or left it. */
   sweep(now: number): void {
-    const leftAt = this.#handshake.opening?.stream.leftAt;
-    if (leftAt !== undefined && now - leftAt > RESUME_BUDGET) this.end();
+    if (this.#presence.isAbandoned(now, this.#handshake.opening?.stream)) this.end();
     const limit = this.#plan.options.idleTimeout;
-    if (limit > 0 && this.#isIdle(now, limit)) this.#meet({ kind: 'idle' });
+    if (limit > 0 && this.#presence.isIdle(now, limit, this.#streams())) this.#meet({ kind: 'idle' });
   }
 
   /** The machine slept: every wait begins anew. */
   wakeUp(now: number): void {
-    this.#activeAt = now;
-    for (const stream of this.#streams()) if (stream.leftAt !== undefined) stream.leftAt = now;
-  }
-
-  #isIdle(now: number, limit: number): boolean {
-    const isThere = (stream: Stream) =>
-      stream.connection !== undefined || (stream.leftAt !== undefined && now - stream.leftAt < limit);
-    return now - this.#activeAt >= limit && !this.#streams().some(isThere);
+    this.#presence.wakeUp(now, this.#streams());
   }
 
   /** The standalone stream, and those that requests wait on. */
@@ -237,7 +230,7 @@ export class Session {
       case 'forward':
         return subject && this.#forward(subject);
       case 'hold':
-        return subject && this.#holdBack(subject);
+        return subject && this.#hold.add(subject);
       case 'drop':
         return subject && this.#refuse(subject, notRun(failure));
       case 'flush':
@@ -263,7 +256,7 @@ export class Session {
     const outcome = this.#send(held);
     if (outcome === 'full') this.#refuse(held, OVERLOADED);
     // Its end is not told yet; when it is, this waits for the next one.
-    if (outcome === 'gone') this.#holdBack(held);
+    if (outcome === 'gone') this.#hold.add(held);
   }
 
   #send(held: Held): 'sent' | 'full' | 'gone' {
@@ -272,21 +265,10 @@ export class Session {
     return 'stream' in held ? this.#traffic.forward(held, backend) : backend.send(held.line.text);
   }
 
-  #holdBack(held: Held): void {
-    if (this.#hold.isFull) return this.#refuse(held, OVERLOADED);
-    this.#hold.add(held);
-    if ('stream' in held) this.#outbox.begin(held.stream);
-  }
-
-  #onExpired(held: Held): void {
-    const again = 'stream' in held && held.again;
-    this.#refuse(held, heldTooLong(this.#plan.options.holdTimeout, again));
-  }
-
   #answerHeld(failure: CallFailure): void {
     const opening = this.#handshake.takeOpening();
     if (opening) this.#traffic.fail(opening, failure);
-    for (const held of this.#hold.takeAll()) this.#refuse(held, failure);
+    this.#hold.refuseAll(failure);
   }
 
   #refuse(held: Held, failure: CallFailure): void {
@@ -338,10 +320,8 @@ export class Session {
       // The next backend gets the client's initialize when it is introduced.
       .filter(({ line }) => line.message.method !== INITIALIZE)
       .map(({ line, stream }): HeldRequest => ({ line, stream, again: true }));
-    for (const { line, stream } of again) {
+    for (const { line } of again)
       this.#plan.report({ kind: 'request.repeated', method: line.message.method });
-      this.#outbox.begin(stream);
-    }
     if (this.state === 'active') for (const held of again) this.#forward(held);
     else this.#hold.addFirst(again);
   }

@@ -1,0 +1,38 @@
+// Whether anybody is there: what makes a session idle, and what a machine that slept does to that.
+import type { Stream } from './outbox.js';
+
+/** A client that left before `initialize` was answered, and did not come back for so long, has given up (ms). */
+const RESUME_BUDGET = 10_000;
+
+export class Presence {
+  #activeAt = performance.now();
+
+  /** A message came, from either side. */
+  touch(now = performance.now()): void {
+    this.#activeAt = now;
+  }
+
+  /**
+   * Nothing has come for `limit` ms, and for as long nobody has waited on `streams`: no connection was open, and no
+   * client had left one of them less than `limit` ms before. To be asked often: waiting is seen when it is asked.
+   */
+  isIdle(now: number, limit: number, streams: readonly Stream[]): boolean {
+    if (streams.some((stream) => isWaitedFor(stream, now, limit))) this.touch(now);
+    return now - this.#activeAt >= limit;
+  }
+
+  /** The client left before its `initialize` was answered on this stream, and does not come back. */
+  isAbandoned(now: number, opening: Stream | undefined): boolean {
+    return opening?.leftAt !== undefined && now - opening.leftAt > RESUME_BUDGET;
+  }
+
+  /** The machine slept: every wait begins anew. */
+  wakeUp(now: number, streams: readonly Stream[]): void {
+    this.touch(now);
+    for (const stream of streams) if (stream.leftAt !== undefined) stream.leftAt = now;
+  }
+}
+
+function isWaitedFor({ connection, leftAt }: Stream, now: number, limit: number): boolean {
+  return connection !== undefined || (leftAt !== undefined && now - leftAt < limit);
+}
