@@ -52,8 +52,11 @@ export async function run(plan: RunPlan): Promise<Running> {
 }
 
 function announce({ url, report }: Bridge, { command, folder, warnings }: RunPlan): void {
-  const register = `claude mcp add --transport http ${serverName(folder)} ${url}`;
-  report({ kind: 'bridge.listening', url, command: command.join(' '), register });
+  report({ kind: 'bridge.listening', url, command: command.join(' ') });
+  report({
+    kind: 'bridge.offered',
+    register: `claude mcp add --transport http ${serverName(folder)} ${url}`,
+  });
   for (const text of warnings) report({ kind: 'bridge.warned', text });
 }
 

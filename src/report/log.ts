@@ -57,7 +57,8 @@ async function prettyStream(
     ignore: 'session,source,url,command,register,revision,pid,exit',
     messageFormat: (log, key) => {
       const text = String(log[key]);
-      return typeof log.session === 'string' ? `${log.session}: ${text}` : text;
+      if (typeof log.session !== 'string') return text;
+      return log.source === 'server' ? `${log.session} | ${text}` : `${log.session}: ${text}`;
     },
   });
 }

@@ -15,10 +15,15 @@ export interface LogLine {
 export function wordsFor(report: Report): LogLine {
   switch (report.kind) {
     case 'bridge.listening': {
-      const { url, command, register } = report;
-      const text = `Listening on ${url} for ${command}\nRegister it once: ${register}`;
-      return { level: 'info', text, fields: { url, command, register } };
+      const { url, command } = report;
+      return { level: 'info', text: `Listening on ${url} for ${command}`, fields: { url, command } };
     }
+    case 'bridge.offered':
+      return {
+        level: 'info',
+        text: `Register it once: ${report.register}`,
+        fields: { register: report.register },
+      };
     case 'bridge.warned':
       return { level: 'warn', text: report.text };
     case 'bridge.stopping':

@@ -1,9 +1,10 @@
 // Backends on real processes: started, listened to, spoken to, and none left behind.
+import { inspect } from 'node:util';
 import { onTestFailed } from 'vitest';
 import { Backend, type BackendReport } from '../../src/backend/backend.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import type { Line } from '../../src/protocol/jsonrpc.js';
-import { descendantsOf, findProcess, type Process, untilGone } from '../helpers/processes.js';
+import { descendantsOf, findProcess, isAlive, type Process, untilGone } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
 
 const TIMEOUTS = { startTimeout: 60_000, drainTimeout: 60_000, killTimeout: 100 };
@@ -64,7 +65,7 @@ export class Lives {
     );
     const life = { backend, lines, states, reports, told };
     this.#lives.push(life);
-    onTestFailed(() => console.error(`${command.join(' ')}\n`, told, reports));
+    onTestFailed(() => console.error(inspect({ command, told, reports }, { maxStringLength: 300 })));
     if (backend.pid !== undefined) this.note(backend.pid);
     return life;
   }
@@ -115,15 +116,19 @@ export class Lives {
       if (backend.pid !== undefined) this.note(...descendantsOf(backend.pid).map(({ pid }) => pid));
       backend.kill();
     }
-    for (const { pid } of this.#seen.values()) if (isSame(this.#seen.get(pid))) process.kill(pid, 'SIGKILL');
+    for (const seen of this.#seen.values()) killIfAlive(seen);
     for (const life of this.#lives.splice(0)) await untilSilent(life);
     await untilGone([...this.#seen.values()], 'all that the test started');
     this.#seen.clear();
   }
 }
 
-function isSame(process: Process | undefined): boolean {
-  return process !== undefined && findProcess(process.pid)?.startedAt === process.startedAt;
+function killIfAlive(seen: Process): void {
+  try {
+    if (isAlive(seen)) process.kill(seen.pid, 'SIGKILL');
+  } catch {
+    // It ended in between.
+  }
 }
 
 export async function untilSilent({ backend, told }: Life): Promise<void> {

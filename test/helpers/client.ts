@@ -154,7 +154,12 @@ function faceOf(client: { close(): Promise<void> }, transport: Ending, heard: He
       return transport.protocolVersion;
     },
     heard,
-    untilHeard: (isIt: (heard: Heard) => boolean, what: string) => until(() => heard.find(isIt), what),
+    untilHeard: (isIt: (heard: Heard) => boolean, what: string) =>
+      until(() => {
+        const found = heard.find(isIt);
+        if (found) return found;
+        throw new Error(JSON.stringify(heard));
+      }, what),
     terminate: () => transport.terminateSession(),
     [Symbol.asyncDispose]: () => client.close(),
   };
