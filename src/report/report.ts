@@ -6,12 +6,8 @@ import type { SessionReport } from '../session/session.js';
 export type Report = { readonly label?: string } & (SessionReport | HttpReport | BridgeReport);
 
 export type BridgeReport =
-  | {
-      readonly kind: 'bridge.listening';
-      readonly url: string;
-      readonly command: string;
-      readonly register: string;
-    }
+  | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string }
+  | { readonly kind: 'bridge.offered'; readonly register: string }
   | { readonly kind: 'bridge.warned'; readonly text: string }
   | { readonly kind: 'bridge.stopping'; readonly running: number }
   | { readonly kind: 'bridge.stopped' };

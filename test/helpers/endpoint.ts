@@ -12,9 +12,12 @@ import { makeHandler } from '../../src/http/routes.js';
 import type { Options } from '../../src/options.js';
 import type { Report, Reporter } from '../../src/report/report.js';
 import { Registry } from '../../src/session/registry.js';
+import type { Session } from '../../src/session/session.js';
 import { makeMemoryStore } from '../../src/store/memory.js';
 
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers/', import.meta.url));
+/** Where the fixtures are. */
+export const SERVERS = fileURLToPath(new URL('../../fixtures/servers/', import.meta.url));
+
 /** A report that has not come by then does not come (ms). */
 const PATIENCE = 10_000;
 
@@ -28,10 +31,12 @@ export interface StartPlan {
   readonly ops?: Ops;
 }
 
-export interface TestEndpoint extends AsyncDisposable, Pick<Reports, 'all' | 'until' | 'said'> {
+export interface TestEndpoint extends AsyncDisposable, Omit<Reports, 'report'> {
   readonly url: string;
   readonly port: number;
   readonly registry: Registry;
+  /** The one session that there is. */
+  session(): Session;
   close(): Promise<void>;
 }
 
@@ -43,15 +48,11 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const reports = makeReports();
   const endpoint = await listen({ host: options.host, ports: [0], from: 'a test' });
   const spawn = await loadSpawn();
-  const backends: Backend[] = [];
   const registry = new Registry({
     store: makeMemoryStore(),
     options,
-    startBackend: (doors) => {
-      const backend = new Backend({ spec: specOf(plan), spawn, generation: 1, timeouts: options }, doors);
-      backends.push(backend);
-      return backend;
-    },
+    startBackend: (doors) =>
+      new Backend({ spec: specOf(plan), spawn, generation: 1, timeouts: options }, doors),
     starts: new Starts(),
     report: (label, told) => reports.report({ label, ...told } as Report),
   });
@@ -59,17 +60,16 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const close = async () => {
     endpoint.stopListening();
     registry.shutdown();
-    for (const backend of backends) backend.kill();
-    await reports.until(isQuiet, 'the end of every backend');
+    for (const supervisor of registry.supervisors()) supervisor.kill();
+    await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
     await endpoint.close();
   };
   return {
+    ...reports,
     url: `http://${options.host}:${endpoint.port}${options.path}`,
     port: endpoint.port,
     registry,
-    all: reports.all,
-    until: reports.until,
-    said: reports.said,
+    session: () => onlyOne([...registry.sessions()]),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -90,50 +90,64 @@ export function specOf({ server = 'echo.mjs', args = [] }: StartPlan): SpawnSpec
 
 export interface Reports {
   readonly report: Reporter;
-  readonly all: readonly Report[];
-  /** Resolves when this is true of what was told so far; rejects with what was told if it never is. */
-  until(isTold: (all: readonly Report[]) => boolean, what: string): Promise<void>;
+  /** All that was told. */
+  readonly told: readonly Report[];
+  /** The first report like this, told already or still to come; rejects with what was told if there is none. */
+  until<K extends Report['kind']>(
+    kind: K,
+    isIt?: (report: Extract<Report, { kind: K }>) => boolean,
+  ): Promise<Extract<Report, { kind: K }>>;
   /** Resolves when a backend has written this line to its stderr. */
-  said(line: string): Promise<void>;
+  said(line: string): Promise<unknown>;
+  /** The backends that were started, oldest first. */
+  pids(): number[];
 }
 
-/** Keeps what is told, and lets tests wait for it instead of for time. */
+/** Keeps what is told, and lets tests wait for that instead of for time. */
 export function makeReports(): Reports {
-  const all: Report[] = [];
+  const told: Report[] = [];
   const waiting = new Set<() => void>();
-  const until: Reports['until'] = (isTold, what) =>
+  const until: Reports['until'] = (kind, isIt = () => true) =>
     new Promise((resolve, reject) => {
-      const giveUp = () => reject(new Error(`Expected ${what}; told was:\n${all.map(show).join('\n')}`));
+      type Wanted = Parameters<typeof isIt>[0];
+      const isWanted = (each: Report): each is Wanted => each.kind === kind && isIt(each as Wanted);
+      const giveUp = () => reject(new Error(`Waited for ${kind}; told was:\n${told.map(show).join('\n')}`));
       const timer = setTimeout(giveUp, PATIENCE);
       const check = () => {
-        if (!isTold(all)) return;
+        const found = told.find(isWanted);
+        if (!found) return;
         clearTimeout(timer);
         waiting.delete(check);
-        resolve();
+        resolve(found);
       };
       waiting.add(check);
       check();
     });
   return {
-    report: (told) => {
-      all.push(told);
-      if (told.kind === 'backend.started' && told.pid !== undefined) seen.add(told.pid);
+    report: (report) => {
+      told.push(report);
+      for (const pid of pidsOf([report])) seen.add(pid);
       for (const check of [...waiting]) check();
     },
-    all,
+    told,
     until,
-    said: (line) =>
-      until((told) => told.some((each) => each.kind === 'backend.stderr' && each.text === line), line),
+    said: (line) => until('backend.stderr', ({ text }) => text === line),
+    pids: () => pidsOf(told),
   };
 }
 
-function isQuiet(all: readonly Report[]): boolean {
-  const count = (...kinds: Report['kind'][]) => all.filter(({ kind }) => kinds.includes(kind)).length;
-  return count('backend.started') === count('backend.stopped', 'backend.crashed');
+function pidsOf(reports: readonly Report[]): number[] {
+  return reports.flatMap((each) => (each.kind === 'backend.started' && each.pid ? [each.pid] : []));
 }
 
 function show(report: Report): string {
   return JSON.stringify(report).slice(0, 300);
+}
+
+function onlyOne<T>(items: readonly T[]): T {
+  const [first, ...others] = items;
+  if (!first || others.length > 0) throw new Error(`Expected one, got ${items.length}`);
+  return first;
 }
 
 /** The processes of all backends that were started since the last look. */
@@ -141,16 +155,14 @@ const seen = new Set<number>();
 
 /** For `afterEach`: every backend that the test started is gone. */
 export function expectNoBackendLeft(): void {
-  const left = [...seen].filter(isAlive);
+  const left = [...seen].filter(isRunning);
   seen.clear();
   expect(left).toEqual([]);
 }
 
-/** Whether a process with this id runs. */
-export function isAlive(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
