@@ -4,7 +4,7 @@ import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
 import { type ListenPlan, listen } from './http/endpoint.js';
-import { makeHandler } from './http/routes.js';
+import { makeHandler, refuseAll } from './http/routes.js';
 import type { Options } from './options.js';
 import { type HealthFacts, healthOf } from './report/health.js';
 import type { Report, Reporter } from './report/report.js';
@@ -96,6 +96,7 @@ function makeStop(
       report({ kind: 'bridge.stopping', running: running() });
       endpoint.stopListening();
       await drained(performance.now() + drain);
+      endpoint.serve(refuseAll);
       registry.shutdown();
       if (hastened) for (const supervisor of registry.supervisors()) supervisor.hasten();
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));

@@ -44,6 +44,7 @@ const REFUSALS = {
   'era-unsupported': { status: 404, code: METHOD_NOT_FOUND, hint: 'Fall back to initialize.' },
   'stream-taken': { status: 409, code: REFUSED, hint: 'Close the other stream of this session first.' },
   'stream-finished': { status: 405, code: REFUSED, hint: 'There is nothing left to resume.' },
+  stopping: { status: 503, code: REFUSED, hint: 'Start it again, and call again.' },
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -147,7 +147,9 @@ export class Backend {
 
   /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
   kill(): void {
-    if (this.pid !== undefined && !this.hasEnded) signalTree(this.pid, 'SIGKILL', this.#escaped);
+    if (this.pid === undefined || this.hasEnded) return;
+    this.#findEscaped();
+    signalTree(this.pid, 'SIGKILL', this.#escaped);
   }
 
   #input(input: BackendInput): void {
@@ -199,10 +201,15 @@ export class Backend {
   }
 
   #endStdin(): void {
-    if (this.pid !== undefined) this.#escaped = findEscaped(this.pid);
+    this.#findEscaped();
     this.#write();
     this.#child.stdin.end();
     this.#watchTree(POLL.first);
+  }
+
+  /** While the leader lives: nothing tells later whose children they were. */
+  #findEscaped(): void {
+    if (this.pid !== undefined && !this.#end) this.#escaped = findEscaped(this.pid);
   }
 
   /** Nothing tells when a group is empty, so it is asked: often at first, then less. */
@@ -241,13 +248,16 @@ export class Backend {
 
   #onText(text: string): void {
     const value = parseJson(text);
+    if (!Array.isArray(value)) return this.#onMessage(value, text);
     // A server of 2025-03-26 may answer in batches.
-    const texts = Array.isArray(value) ? elements(text) : [text];
-    for (const [i, one] of texts.entries()) {
-      const line = asLine(Array.isArray(value) ? value[i] : value, one);
-      if (line) this.#doors.onLine(this, line);
-      else this.#doors.report({ kind: 'backend.noise', text: one });
-    }
+    const texts = elements(text);
+    for (const [i, one] of value.entries()) this.#onMessage(one, texts[i] ?? '');
+  }
+
+  #onMessage(value: unknown, text: string): void {
+    const line = asLine(value, text);
+    if (line) this.#doors.onLine(this, line);
+    else this.#doors.report({ kind: 'backend.noise', text });
   }
 
   /** A server that lives on without a pipe to us can answer nobody. */

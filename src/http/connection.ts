@@ -31,15 +31,16 @@ export class HttpConnection implements Connection {
   }
 
   begin(priming: string): void {
-    if (this.begun || this.#response.destroyed) return;
+    if (this.begun || this.#isOver) return;
     this.#response.writeHead(200, this.events ? this.#eventHeaders() : this.#jsonHeaders());
     if (priming) this.#response.write(priming);
     else this.#response.flushHeaders();
-    this.#keepAlive = setInterval(() => this.#response.write(this.events ? KEEP_ALIVE : ' '), SILENCE);
+    this.#keepAlive = setInterval(() => this.write(this.events ? KEEP_ALIVE : ' '), SILENCE);
     this.#response.once('close', () => clearInterval(this.#keepAlive));
   }
 
   write(text: string): void {
+    if (this.#isOver) return;
     if (this.#response.writableLength > BACKLOG) {
       this.#response.destroy();
       return;
@@ -49,6 +50,7 @@ export class HttpConnection implements Connection {
   }
 
   body(json: string): void {
+    if (this.#isOver) return;
     if (!this.begun)
       this.#response.writeHead(200, [
         ...this.#jsonHeaders(),
@@ -59,9 +61,15 @@ export class HttpConnection implements Connection {
   }
 
   end(): void {
+    if (this.#isOver) return;
     // Accepted, and there is no answer: the request was cancelled before it had one.
     if (!this.begun) this.#response.writeHead(202);
     this.#response.end();
+  }
+
+  /** Ended by us, or cut by the client: nothing can be written any more. */
+  get #isOver(): boolean {
+    return this.#response.writableEnded || this.#response.destroyed;
   }
 
   #jsonHeaders(): string[] {

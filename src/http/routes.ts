@@ -37,6 +37,11 @@ export function makeHandler(rooms: Rooms): Handler {
   };
 }
 
+/** What answers while the bridge stops: nothing is started any more. */
+export const refuseAll: Handler = (request, response) => {
+  refuse(request, response, refusal('stopping', 'The bridge is stopping.'));
+};
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
