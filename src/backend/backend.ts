@@ -1,14 +1,12 @@
 // One backend: one child process, one life. Reads the table of state.ts and carries its effects out.
 
 import type { Options } from '../options.js';
-import { asLine, type Line, parseJson } from '../protocol/jsonrpc.js';
-import { elements } from '../protocol/rewrite.js';
-import { makeLineSplitter } from '../protocol/stdio.js';
+import type { Line } from '../protocol/jsonrpc.js';
 import { findEscaped, isTreeGone, signalTree } from './kill.js';
-import type { Child, ChildEnd, Spawn, SpawnSpec } from './spawn.js';
+import { Pipes } from './pipes.js';
+import type { ChildEnd, Spawn, SpawnSpec } from './spawn.js';
 import type { Exit } from './starts.js';
 import { type BackendEffect, type BackendInput, type BackendState, backendStep, STARTING } from './state.js';
-import { Stderr } from './stderr.js';
 
 export interface BackendDoors {
   /** A message from the server. */
@@ -34,10 +32,6 @@ export interface BackendPlan {
   readonly timeouts: Pick<Options, 'startTimeout' | 'drainTimeout' | 'killTimeout'>;
 }
 
-/** A line of stdout longer than this ends the backend (bytes). */
-const LONGEST_LINE = 32 * 1024 * 1024;
-/** So much may wait for a server that does not read its stdin (bytes). */
-const STDIN_LIMIT = 64 * 1024 * 1024;
 /** Time for a server to end by itself when its stdin has ended (ms). */
 const STDIN_END_GRACE = 1_000;
 /** Time for what was written before the exit to arrive, and for SIGKILL to be seen (ms). */
@@ -47,16 +41,16 @@ const POLL = { first: 5, longest: 100 };
 
 export class Backend {
   readonly generation: number;
+  /** Undefined where the process could not be spawned. */
+  readonly pid: number | undefined;
   readonly #plan: BackendPlan;
   readonly #doors: BackendDoors;
-  readonly #child: Child;
-  readonly #stderr: Stderr;
+  readonly #pipes: Pipes;
   readonly #startedAt = performance.now();
   #state: BackendState = STARTING;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #escaped: readonly number[] = [];
-  #outgoing = '';
   #end: ChildEnd | undefined;
   #reason: string | undefined;
   #whileStarting = true;
@@ -67,15 +61,20 @@ export class Backend {
     this.#plan = plan;
     this.#doors = doors;
     this.generation = plan.generation;
-    this.#child = plan.spawn(plan.spec);
-    this.#stderr = new Stderr((text) => doors.report({ kind: 'backend.stderr', text }));
-    this.#listen();
+    const child = plan.spawn(plan.spec);
+    this.pid = child.pid;
+    this.#pipes = new Pipes(child, {
+      onLine: (line) => doors.onLine(this, line),
+      onNoise: (text) => doors.report({ kind: 'backend.noise', text }),
+      onStderr: (text) => doors.report({ kind: 'backend.stderr', text }),
+      onOutput: () => {
+        if (this.state === 'starting') this.#arm('start');
+      },
+      onBroken: (reason) => this.#onBroken(reason),
+    });
+    child.onEnd((end) => this.#onEnd(end));
     this.#arm('start');
     doors.report({ kind: 'backend.started', pid: this.pid, generation: this.generation });
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
   }
 
   get state(): BackendState['name'] {
@@ -94,26 +93,14 @@ export class Backend {
       signal,
       reason: this.#reason,
       whileStarting: this.#whileStarting,
-      tail: this.#stderr.tail(),
+      tail: this.#pipes.tail,
     };
   }
 
   /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
   send(text: string): 'sent' | 'full' | 'gone' {
-    const { stdin } = this.#child;
-    if (this.#end || !stdin.writable) return 'gone';
-    if (stdin.writableLength + this.#outgoing.length > STDIN_LIMIT) return 'full';
-    // What is sent in one turn of the event loop leaves in one write: under load, writes are what costs most.
-    if (this.#outgoing === '') setImmediate(this.#write);
-    this.#outgoing += `${text}\n`;
-    return 'sent';
+    return this.#end ? 'gone' : this.#pipes.send(text);
   }
-
-  readonly #write = (): void => {
-    const lines = this.#outgoing;
-    this.#outgoing = '';
-    if (lines !== '' && this.#child.stdin.writable) this.#child.stdin.write(lines);
-  };
 
   /** Its handshake is done: it serves. */
   handshaken(): void {
@@ -165,7 +152,8 @@ export class Backend {
     const ms = performance.now() - this.#startedAt;
     if (this.state === 'ready') this.#doors.report({ kind: 'backend.ready', ms, pid: this.pid });
     this.#doors.onState(this);
-    if (this.hasEnded) this.#awaitSilence();
+    // What it wrote before it ended still arrives.
+    if (this.hasEnded) this.#pipes.whenRead(PIPE_GRACE, () => this.#silence());
   }
 
   #carryOut(effect: BackendEffect): void {
@@ -202,8 +190,7 @@ export class Backend {
 
   #endStdin(): void {
     this.#findEscaped();
-    this.#write();
-    this.#child.stdin.end();
+    this.#pipes.endStdin();
     this.#watchTree(POLL.first);
   }
 
@@ -222,48 +209,9 @@ export class Backend {
     }, wait);
   }
 
-  #listen(): void {
-    const { stdin, stdout, stderr } = this.#child;
-    const splitter = makeLineSplitter(LONGEST_LINE, {
-      onLine: (text) => this.#onText(text),
-      onTooLong: () => this.#fail(`a line of more than ${LONGEST_LINE / 1024 / 1024} MiB on its stdout`),
-    });
-    stdout.on('data', (chunk: Buffer) => {
-      if (this.state === 'starting') this.#arm('start');
-      splitter.push(chunk);
-    });
-    stdout.on('end', () => {
-      splitter.end();
-      this.#pipeClosed('stdout');
-    });
-    stderr.on('data', (chunk: Buffer) => {
-      if (this.state === 'starting') this.#arm('start');
-      this.#stderr.push(chunk);
-    });
-    stderr.on('end', () => this.#stderr.end());
-    for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => {});
-    stdin.on('close', () => this.#pipeClosed('stdin'));
-    this.#child.onEnd((end) => this.#onEnd(end));
-  }
-
-  #onText(text: string): void {
-    const value = parseJson(text);
-    if (!Array.isArray(value)) return this.#onMessage(value, text);
-    // A server of 2025-03-26 may answer in batches.
-    const texts = elements(text);
-    for (const [i, one] of value.entries()) this.#onMessage(one, texts[i] ?? '');
-  }
-
-  #onMessage(value: unknown, text: string): void {
-    const line = asLine(value, text);
-    if (line) this.#doors.onLine(this, line);
-    else this.#doors.report({ kind: 'backend.noise', text });
-  }
-
-  /** A server that lives on without a pipe to us can answer nobody. */
-  #pipeClosed(pipe: 'stdin' | 'stdout'): void {
-    if (this.#end || this.state === 'stopping') return;
-    setTimeout(() => this.#fail(`it closed its ${pipe}`), PIPE_GRACE).unref();
+  /** A server that lives on without its pipes can answer nobody; one that is ending is given the time to. */
+  #onBroken(reason: string): void {
+    if (!this.#end && this.state !== 'stopping') setTimeout(() => this.#fail(reason), PIPE_GRACE).unref();
   }
 
   #fail(reason: string): void {
@@ -280,23 +228,12 @@ export class Backend {
     this.#input(end.kind === 'exited' ? 'exited' : 'spawn-failed');
   }
 
-  /** What it wrote before it ended still arrives; a process that escaped may hold the pipes open for ever. */
-  #awaitSilence(): void {
-    const { stdout, stderr } = this.#child;
-    const check = () => {
-      if (stdout.closed && stderr.closed) this.#silence();
-    };
-    for (const pipe of [stdout, stderr]) pipe.once('close', check);
-    setTimeout(() => this.#silence(), PIPE_GRACE).unref();
-    setImmediate(check);
-  }
-
   #silence(): void {
     if (this.#silent || !this.hasEnded) return;
     this.#silent = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
-    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy();
+    this.#pipes.destroy();
     const ms = performance.now() - this.#startedAt;
     const crashed = this.state === 'crashed';
     this.#doors.report(
