@@ -16,30 +16,36 @@ const floor = (name, from, to) => ({
   to: { path: to },
 });
 
+const any = (...rooms) => rooms.join('|');
 const FRONT = '^src/(main\\.ts|commands/)';
 const HALL = '^src/bridge\\.ts';
 const BOARD = '^src/report/';
 const PORCH = '^src/http/';
+const STAIRWELL = '^src/rollout/';
+const WINDOW = '^src/watch/';
+const THIRD = any(PORCH, STAIRWELL, WINDOW);
 const LIVING = '^src/session/';
 const WORKSHOP = '^src/backend/';
 const CELLAR = '^src/store/';
 const FOUNDATION = '^src/(protocol/|options\\.ts|errors\\.ts)';
-const any = (...rooms) => rooms.join('|');
 
 module.exports = {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: { path: '^src/' }, to: { couldNotResolve: true } },
-    floor('foundation-knows-nobody', FOUNDATION, any(CELLAR, WORKSHOP, LIVING, PORCH, BOARD, HALL, FRONT)),
-    floor('cellar-goes-down', CELLAR, any(WORKSHOP, LIVING, PORCH, BOARD, HALL, FRONT)),
-    floor('workshop-goes-down', WORKSHOP, any(CELLAR, LIVING, PORCH, BOARD, HALL, FRONT)),
-    floor('living-room-goes-down', LIVING, any(PORCH, BOARD, HALL, FRONT)),
-    floor('porch-goes-down', PORCH, any(BOARD, HALL, FRONT)),
+    floor('foundation-knows-nobody', FOUNDATION, any(CELLAR, WORKSHOP, LIVING, THIRD, BOARD, HALL, FRONT)),
+    floor('cellar-goes-down', CELLAR, any(WORKSHOP, LIVING, THIRD, BOARD, HALL, FRONT)),
+    floor('workshop-goes-down', WORKSHOP, any(CELLAR, LIVING, THIRD, BOARD, HALL, FRONT)),
+    floor('living-room-goes-down', LIVING, any(THIRD, BOARD, HALL, FRONT)),
+    floor('porch-goes-down', PORCH, any(STAIRWELL, WINDOW, BOARD, HALL, FRONT)),
+    floor('stairwell-goes-down', STAIRWELL, any(PORCH, WINDOW, BOARD, HALL, FRONT)),
+    floor('window-goes-down', WINDOW, any(PORCH, STAIRWELL, LIVING, CELLAR, BOARD, HALL, FRONT)),
     floor('board-goes-down', BOARD, any(HALL, FRONT)),
     floor('hall-goes-down', HALL, FRONT),
     only('execa-in-spawn', 'execa', '^src/backend/spawn\\.ts$'),
     only('pino-in-log', 'pino', '^src/report/log\\.ts$'),
     only('pino-pretty-in-log', 'pino-pretty', '^src/report/log\\.ts$'),
+    only('chokidar-in-files', 'chokidar', '^src/watch/files\\.ts$'),
     only('yargs-in-argv', 'yargs', '^src/commands/argv\\.ts$'),
     {
       name: 'listening-in-endpoint',

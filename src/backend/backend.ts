@@ -55,6 +55,7 @@ export class Backend {
   #reason: string | undefined;
   #whileStarting = true;
   #silent = false;
+  #drainLimited = true;
 
   /** Starts the process at once; what it does is told through `doors`, never before this returns. */
   constructor(plan: BackendPlan, doors: BackendDoors) {
@@ -113,8 +114,9 @@ export class Backend {
     this.#input('refused');
   }
 
-  /** No new calls: it ends when `drained` is called, or after the drain timeout. */
-  drain(): void {
+  /** No new calls: it ends when `drained` is called, or after the drain timeout if that is to be heeded. */
+  drain(isLimited: boolean): void {
+    this.#drainLimited = isLimited;
     this.#input('drain');
   }
 
@@ -173,13 +175,14 @@ export class Backend {
     const { startTimeout, drainTimeout, killTimeout } = this.#plan.timeouts;
     const waits = {
       start: startTimeout,
-      drain: drainTimeout,
+      drain: this.#drainLimited ? drainTimeout : undefined,
       'stdin-end': STDIN_END_GRACE,
       sigterm: killTimeout,
       sigkill: KILL_GRACE,
     };
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#deadline(timer), waits[timer]);
+    const wait = waits[timer];
+    if (wait !== undefined) this.#timer = setTimeout(() => this.#deadline(timer), wait);
   }
 
   #deadline(timer: string): void {

@@ -3,6 +3,7 @@
 //   off ──want──► on ──lost──► backoff ──elapsed──► on      on ──changed──► replacing ──next-ready──► on
 //                 ▲   └─ too many failed starts ─► halted ──want, changed──► on
 //   any ──release──► off          settled (ready long enough): the losses are forgotten
+//   off, on, backoff ──while a build runs──► gated ──opened, changed──► on
 
 /** `losses`: how many backends were lost since one was last ready for long enough. */
 export type RestartState =
@@ -10,18 +11,25 @@ export type RestartState =
   | { readonly name: 'on'; readonly losses: number }
   | { readonly name: 'replacing'; readonly losses: number }
   | { readonly name: 'backoff'; readonly losses: number }
-  | { readonly name: 'halted' };
+  | { readonly name: 'halted' }
+  /** One is needed, but a build is under way: what would be started now would be old in a moment. */
+  | { readonly name: 'gated'; readonly losses: number };
 
 export type RestartInput =
-  /** Somebody needs a backend. `halted`: the server failed to start too often, and was tried again just now. */
-  | { readonly kind: 'want'; readonly halted: boolean }
+  /**
+   * Somebody needs a backend. `halted`: the server failed to start too often, and was tried again just now. `closed`: a
+   * build is under way, nothing may be started.
+   */
+  | { readonly kind: 'want'; readonly halted: boolean; readonly closed: boolean }
   | { readonly kind: 'release' }
   /** The backend is gone. `halted`: it was one failed start too many; `chance` in [0, 1). */
-  | { readonly kind: 'lost'; readonly halted: boolean; readonly chance: number }
-  | { readonly kind: 'elapsed' }
+  | { readonly kind: 'lost'; readonly halted: boolean; readonly closed: boolean; readonly chance: number }
+  | { readonly kind: 'elapsed'; readonly closed: boolean }
+  /** The build is over, and there is nothing new. */
+  | { readonly kind: 'opened' }
   | { readonly kind: 'settled' }
-  /** A new generation is there to be taken up; `how` it takes over. */
-  | { readonly kind: 'changed'; readonly how: 'start-first' | 'stop-first' }
+  /** A new generation is there to be taken up; `how` it takes over from a backend that serves. */
+  | { readonly kind: 'changed'; readonly how: 'start-first' | 'stop-first'; readonly serving: boolean }
   | { readonly kind: 'next-ready' }
   | { readonly kind: 'next-lost' };
 
@@ -79,10 +87,15 @@ const step = (state: RestartState, ...effects: RestartEffect[]): RestartStep => 
 const stay = (state: RestartState): RestartStep => step(state);
 const start = () => step({ name: 'on', losses: 0 }, { kind: 'start' });
 const giveUp = () => step({ name: 'halted' }, { kind: 'give-up' });
-const startUnless = (halted: boolean) => (halted ? giveUp() : start());
+const gate = (losses: number) => step({ name: 'gated', losses });
+const startUnless = ({ halted, closed }: { halted: boolean; closed: boolean }) => {
+  if (closed) return gate(0);
+  return halted ? giveUp() : start();
+};
 const release = () => step(OFF, { kind: 'stop' });
 
 function afterLoss(state: { losses: number }, input: Extract<RestartInput, { kind: 'lost' }>): RestartStep {
+  if (input.closed) return gate(state.losses);
   if (input.halted) return giveUp();
   const losses = state.losses + 1;
   const delay = restartDelay(losses, input.chance);
@@ -92,12 +105,13 @@ function afterLoss(state: { losses: number }, input: Extract<RestartInput, { kin
 
 const TABLE: Cells = {
   off: {
-    want: (_, { halted }) => startUnless(halted),
+    want: (_, input) => startUnless(input),
     release: stay,
     lost: stay,
     elapsed: stay,
     settled: stay,
     changed: stay,
+    opened: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -107,10 +121,13 @@ const TABLE: Cells = {
     lost: afterLoss,
     elapsed: stay,
     settled: () => step({ name: 'on', losses: 0 }),
-    changed: (state, { how }) =>
-      how === 'start-first'
-        ? step({ name: 'replacing', losses: state.losses }, { kind: 'start-next' })
-        : step({ name: 'on', losses: 0 }, { kind: 'stop-then-start' }),
+    changed: (state, { how, serving }) => {
+      // What is still starting is of an old generation, and nobody is served by it.
+      if (!serving) return step({ name: 'on', losses: 0 }, { kind: 'stop' }, { kind: 'start' });
+      if (how === 'stop-first') return step({ name: 'on', losses: 0 }, { kind: 'stop-then-start' });
+      return step({ name: 'replacing', losses: state.losses }, { kind: 'start-next' });
+    },
+    opened: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -122,6 +139,7 @@ const TABLE: Cells = {
     settled: () => step({ name: 'replacing', losses: 0 }),
     // The latest generation wins: the newcomer that has not taken over yet is replaced.
     changed: (state) => step(state, { kind: 'stop-next' }, { kind: 'start-next' }),
+    opened: stay,
     'next-ready': () => step({ name: 'on', losses: 0 }, { kind: 'swap' }),
     // The old one still serves: it stays, and the next change tries again.
     'next-lost': (state) => step({ name: 'on', losses: state.losses }),
@@ -130,19 +148,33 @@ const TABLE: Cells = {
     want: stay,
     release: () => step(OFF, { kind: 'disarm' }),
     lost: stay,
-    elapsed: ({ losses }) => step({ name: 'on', losses }, { kind: 'start' }),
+    elapsed: ({ losses }, { closed }) =>
+      closed ? gate(losses) : step({ name: 'on', losses }, { kind: 'start' }),
     settled: stay,
     changed: () => step({ name: 'on', losses: 0 }, { kind: 'disarm' }, { kind: 'start' }),
+    opened: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
   halted: {
-    want: (_, { halted }) => startUnless(halted),
+    want: (_, input) => startUnless(input),
     release: () => step(OFF),
     lost: stay,
     elapsed: stay,
     settled: stay,
     changed: start,
+    opened: stay,
+    'next-ready': stay,
+    'next-lost': stay,
+  },
+  gated: {
+    want: stay,
+    release: () => step(OFF),
+    lost: stay,
+    elapsed: stay,
+    settled: stay,
+    changed: start,
+    opened: ({ losses }) => step({ name: 'on', losses }, { kind: 'start' }),
     'next-ready': stay,
     'next-lost': stay,
   },

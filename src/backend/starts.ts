@@ -23,6 +23,22 @@ export class Starts {
   #lastTry = Number.NEGATIVE_INFINITY;
   #restarts = 0;
   #lastExit: Exit | undefined;
+  #closed = false;
+
+  /** A build is under way: what would be started now would be old in a moment. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Starts may go on. A new generation (`fresh`) begins without the failures of the last one. */
+  open(fresh: boolean): void {
+    this.#closed = false;
+    if (fresh) this.#failures = 0;
+  }
 
   /** Backends that took the place of a lost one, since the bridge started. */
   get restarts(): number {

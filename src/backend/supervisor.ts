@@ -12,6 +12,8 @@ export interface SupervisorDoors {
   onReady(backend: Backend): void;
   /** The one that was serving or starting is gone; nothing more can be sent to it. */
   onLost(backend: Backend): void;
+  /** A newcomer ended before it could take over; what served goes on serving. */
+  onNextLost(backend: Backend): void;
   /** Nothing more will come from this one, whichever it was. */
   onSilent(backend: Backend): void;
   /** No other one will be started until somebody wants one again. */
@@ -64,7 +66,8 @@ export class Supervisor {
   }
 
   want(): void {
-    this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()) });
+    const { closed } = this.#starts;
+    this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()), closed });
   }
 
   /** Nobody needs a backend any more: what there is, is stopped. */
@@ -74,7 +77,17 @@ export class Supervisor {
 
   /** A new generation is there to be taken up. */
   replace(how: 'start-first' | 'stop-first'): void {
-    this.#input({ kind: 'changed', how });
+    this.#input({ kind: 'changed', how, serving: this.serving !== undefined });
+  }
+
+  /** Starts may go on, and there is no new generation. */
+  reopen(): void {
+    this.#input({ kind: 'opened' });
+  }
+
+  /** A backend is there, is starting, or is to be started when that is allowed. */
+  get isWanted(): boolean {
+    return this.#policy.name !== 'off' && this.#policy.name !== 'halted';
   }
 
   /** Ends every wait for a process to end by itself. */
@@ -119,11 +132,14 @@ export class Supervisor {
       case 'adopt-next':
         return this.#adopt();
       case 'stop-then-start':
-        this.#current?.drain();
+        this.#current?.drain(true);
         return;
       case 'arm':
         this.#doors.report({ kind: 'restart.waiting', ms: effect.delay });
-        this.#backoff = setTimeout(() => this.#input({ kind: 'elapsed' }), effect.delay);
+        this.#backoff = setTimeout(
+          () => this.#input({ kind: 'elapsed', closed: this.#starts.closed }),
+          effect.delay,
+        );
         return;
       case 'disarm':
         return clearTimeout(this.#backoff);
@@ -139,7 +155,8 @@ export class Supervisor {
     this.#current = undefined;
     clearTimeout(this.#settling);
     if (how === 'stop') old?.stop();
-    else old?.drain();
+    // Calls in flight finish on the old one, however long they take: nothing waits for its end.
+    else old?.drain(false);
   }
 
   #adopt(): void {
@@ -184,10 +201,12 @@ export class Supervisor {
     this.#doors.onSilent(backend);
     if (backend === this.#current) {
       this.#current = undefined;
-      this.#input({ kind: 'lost', halted: this.#starts.halted, chance: Math.random() });
+      const { halted, closed } = this.#starts;
+      this.#input({ kind: 'lost', halted, closed, chance: Math.random() });
     } else if (backend === this.#next) {
       this.#next = undefined;
       this.#input({ kind: 'next-lost' });
+      this.#doors.onNextLost(backend);
     }
     if (this.#alive.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }

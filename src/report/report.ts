@@ -1,13 +1,22 @@
 // What rooms tell: typed facts in the past tense. The log and the health page are made of them.
 import type { HttpReport } from '../http/routes.js';
+import type { RolloutReport } from '../rollout/rollout.js';
 import type { SessionReport } from '../session/session.js';
+import type { WatchReport } from '../watch/files.js';
 
 /** Any room's report; those of a session come with its label. */
-export type Report = { readonly label?: string } & (SessionReport | HttpReport | BridgeReport);
+export type Report = { readonly label?: string } & (
+  | SessionReport
+  | HttpReport
+  | RolloutReport
+  | WatchReport
+  | BridgeReport
+);
 
 export type BridgeReport =
   | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string }
   | { readonly kind: 'bridge.offered'; readonly register: string }
+  | { readonly kind: 'bridge.inferred'; readonly from: string; readonly hint?: string | undefined }
   | { readonly kind: 'bridge.warned'; readonly text: string }
   | { readonly kind: 'bridge.stopping'; readonly running: number }
   | { readonly kind: 'bridge.stopped' };

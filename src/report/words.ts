@@ -1,5 +1,6 @@
 // Each report as a line for people: what happened, to whom, what now. log.ts writes it.
 import { describeExit, type Exit } from '../backend/starts.js';
+import type { BuildResult } from '../rollout/build.js';
 import type { Report } from './report.js';
 
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -24,6 +25,8 @@ export function wordsFor(report: Report): LogLine {
         text: `Register it once: ${report.register}`,
         fields: { register: report.register },
       };
+    case 'bridge.inferred':
+      return { level: 'info', text: report.hint ? `${report.from}. ${report.hint}` : report.from };
     case 'bridge.warned':
       return { level: 'warn', text: report.text };
     case 'bridge.stopping':
@@ -32,6 +35,11 @@ export function wordsFor(report: Report): LogLine {
       return { level: 'info', text: 'Stopped.' };
     case 'session.opened':
       return { level: 'info', text: `connected (${report.revision})`, fields: { revision: report.revision } };
+    case 'session.changed':
+      return {
+        level: 'info',
+        text: `told that its lists changed (${report.lists.map(listName).join(', ')})`,
+      };
     case 'session.closed':
       return { level: 'info', text: 'ended its session' };
     case 'session.dormant':
@@ -70,9 +78,48 @@ export function wordsFor(report: Report): LogLine {
       return { level: 'warn', text: `${report.method}: ${report.failure.verdict}: ${report.failure.cause}` };
     case 'message.dropped':
       return { level: 'debug', text: `dropped a message that nobody waits for: ${cut(report.text)}` };
+    case 'rollout.began':
+      return {
+        level: 'info',
+        text: report.paths.length > 0 ? `Changed: ${report.paths.join(', ')}` : 'Restarting.',
+      };
+    case 'build.began':
+      return { level: 'info', text: `Building: ${report.command}` };
+    case 'build.ended':
+      return built(report.result);
+    case 'rollout.done':
+      return { level: 'info', text: rolledOut(report), fields: { generation: report.generation } };
+    case 'rollout.failed':
+      return {
+        level: 'error',
+        text: `The new code does not start (${describeExit(report.exit)}); calls are told so until the next change`,
+      };
+    case 'rollout.exclusive':
+      return {
+        level: 'warn',
+        text: 'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
+      };
     case 'http.failed':
       return { level: 'error', text: `The bridge failed: ${stackOf(report.error)}` };
   }
+}
+
+function built({ ok, ms, exitCode, signal, errors }: BuildResult): LogLine {
+  const after = `after ${(ms / 1000).toFixed(1)} s`;
+  if (ok) return { level: 'info', text: `Built ${after}` };
+  return {
+    level: 'error',
+    text: `Build failed (${signal ?? `exit ${exitCode}`}) ${after}; calls are told so until the next change\n${errors}`,
+  };
+}
+
+function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {
+  const whom = sessions === 1 ? '1 session' : `${sessions} sessions`;
+  return `Generation ${generation} serves after ${Math.round(ms)} ms (${whom})`;
+}
+
+function listName(method: string): string {
+  return method.split('/')[1] ?? method;
 }
 
 function crashed(exit: Exit): string {

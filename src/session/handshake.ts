@@ -4,6 +4,8 @@ import {
   isObject,
   type NotificationLine,
   param,
+  parseJson,
+  type RequestId,
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
@@ -11,6 +13,7 @@ import { SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
 import { replaceAt } from '../protocol/rewrite.js';
 import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
+import { resultOf } from './snapshot.js';
 
 export class Handshake {
   readonly #store: Store;
@@ -18,6 +21,8 @@ export class Handshake {
   #record: SessionRecord;
   /** The client's `initialize`, until it is answered. */
   #opening: HeldRequest | undefined;
+  /** Its id, if the bridge answered it: the first backend may still answer it too. */
+  #early: RequestId | undefined;
 
   constructor(store: Store, session: string, initialize: RequestLine) {
     this.#store = store;
@@ -43,6 +48,15 @@ export class Handshake {
     const opening = this.#opening;
     this.#opening = undefined;
     return opening;
+  }
+
+  /** The bridge has answered the client's `initialize` with this result. */
+  openedEarly(opening: HeldRequest, result: string): void {
+    const value = parseJson(result);
+    const agreed = isObject(value) ? value.protocolVersion : undefined;
+    const requested = String(param(opening.line.message, 'protocolVersion'));
+    this.#early = opening.line.message.id;
+    this.#record = { ...this.#record, revision: typeof agreed === 'string' ? agreed : requested };
   }
 
   /** The server has answered the client's `initialize`: the revision agreed on, or undefined if it refused. */
@@ -81,9 +95,25 @@ export class Handshake {
 
   /** Introduces the client to a backend that it has not met; tells the backend when it serves, or that it does not. */
   async repeat(backend: Backend): Promise<void> {
-    const problem = await repeatHandshake(backend, this.#questions, () => this.#record);
-    if (problem === undefined) backend.handshaken();
-    else backend.refuse(problem);
+    settle(backend, await repeatHandshake(backend, this.#questions, () => this.#record));
+  }
+
+  /**
+   * The server answers the client's `initialize` after the bridge did: what is left of the handshake follows. Whether the
+   * line is that answer.
+   */
+  answerLate(backend: Backend, line: ResponseLine): boolean {
+    if (backend.state !== 'starting' || line.message.id !== this.#early) return false;
+    const problem = whatIsWrong(line);
+    if (problem !== undefined) settle(backend, problem);
+    else void catchUp(backend, this.#questions, () => this.#record).then(() => settle(backend, undefined));
+    return true;
+  }
+
+  /** Asks a backend on the bridge's own account: the raw result, or undefined if there is none. */
+  async ask(backend: Backend, text: string): Promise<string | undefined> {
+    const answer = await this.#questions.ask(backend, text);
+    return answer && resultOf(answer);
   }
 
   #remember(record: SessionRecord): void {
@@ -91,6 +121,11 @@ export class Handshake {
     this.#record = record;
     this.save();
   }
+}
+
+function settle(backend: Backend, problem: string | undefined): void {
+  if (problem === undefined) backend.handshaken();
+  else backend.refuse(problem);
 }
 
 /** The record after the server accepted a request, or the same record if that changes nothing that lasts. */
@@ -157,8 +192,19 @@ async function repeatHandshake(
   record: () => SessionRecord,
 ): Promise<string | undefined> {
   const answer = await questions.ask(backend, pinned(record()));
+  return whatIsWrong(answer) ?? (await catchUp(backend, questions, record));
+}
+
+function whatIsWrong(answer: ResponseLine | undefined): string | undefined {
   if (!answer) return 'it ended';
-  if ('error' in answer.message) return `it refused initialize: ${answer.message.error.message}`;
+  return 'error' in answer.message ? `it refused initialize: ${answer.message.error.message}` : undefined;
+}
+
+async function catchUp(
+  backend: Backend,
+  questions: Questions,
+  record: () => SessionRecord,
+): Promise<undefined> {
   const { initialized } = record();
   if (initialized !== undefined) backend.send(initialized);
   for (const text of lasting(record())) await questions.ask(backend, text);

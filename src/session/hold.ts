@@ -29,10 +29,16 @@ export interface HoldDoors {
 const MOST_ENTRIES = 1_000;
 const MOST_CHARACTERS = 64 * 1024 * 1024;
 
+interface Entry {
+  readonly held: Held;
+  readonly since: number;
+  readonly timer: NodeJS.Timeout;
+}
+
 export class Hold {
   readonly #timeout: number;
   readonly #doors: HoldDoors;
-  #entries: { held: Held; timer: NodeJS.Timeout }[] = [];
+  #entries: Entry[] = [];
   #characters = 0;
 
   /** `timeout`: how long one is held (ms); then it is refused. */
@@ -43,6 +49,11 @@ export class Hold {
 
   get size(): number {
     return this.#entries.length;
+  }
+
+  /** When the oldest came (ms, monotonic). */
+  get since(): number | undefined {
+    return this.#entries[0]?.since;
   }
 
   /** Holds one more, or refuses it if too much is held. */
@@ -66,11 +77,17 @@ export class Hold {
     return this.#entries.some(({ held }) => isRequest(held, id));
   }
 
+  /** A request in the line, if it is there. */
+  find(id: RequestId): HeldRequest | undefined {
+    const held = this.#entries.find((entry) => isRequest(entry.held, id))?.held;
+    return held && 'stream' in held ? held : undefined;
+  }
+
   /** Takes one request out of the line, if it is there. */
   take(id: RequestId): HeldRequest | undefined {
-    const held = this.#entries.find((entry) => isRequest(entry.held, id))?.held;
+    const held = this.find(id);
     if (held) this.#remove(held);
-    return held && 'stream' in held ? held : undefined;
+    return held;
   }
 
   /** Takes all, in order. */
@@ -87,14 +104,14 @@ export class Hold {
     return this.#entries.flatMap(({ held }) => ('stream' in held ? held.stream : []));
   }
 
-  #entry(held: Held): { held: Held; timer: NodeJS.Timeout } {
+  #entry(held: Held): Entry {
     this.#characters += held.line.text.length;
     if ('stream' in held) this.#doors.begin(held.stream);
     const expire = () => {
       this.#remove(held);
       this.#doors.refuse(held, heldTooLong(this.#timeout, 'stream' in held && held.again));
     };
-    return { held, timer: setTimeout(expire, this.#timeout) };
+    return { held, since: performance.now(), timer: setTimeout(expire, this.#timeout) };
   }
 
   #remove(held: Held): void {

@@ -1,4 +1,5 @@
 // From a message to the client: into the log of its stream, and out on the connection, if one is attached.
+import { notificationText } from '../protocol/jsonrpc.js';
 import { eventText, primingText } from '../protocol/sse.js';
 import {
   type Backlog,
@@ -66,6 +67,7 @@ export class Outbox {
   /** The last event of the standalone stream that was written to a connection. */
   #written = 0;
   #takeovers: number[] = [];
+  readonly #announced = new Set<string>();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -96,7 +98,9 @@ export class Outbox {
       if (last) connection.body(stream.batch ? `[${stream.bodies.join(',')}]` : text);
       return;
     }
-    if (last && connection && !connection.begun && !stream.batch) return connection.body(text);
+    const isAlone = last && !stream.batch && this.#announced.size === 0;
+    if (isAlone && connection && !connection.begun) return connection.body(text);
+    if (connection) this.#sayAnnounced(stream);
     this.say(stream, text);
     if (last) this.finish(stream);
   }
@@ -105,6 +109,15 @@ export class Outbox {
   canSay(stream: Stream): boolean {
     if (stream.connection) return stream.connection.events;
     return stream === this.standalone || this.#resumable.has(stream.id);
+  }
+
+  /**
+   * A notification of the bridge's own: on the standalone stream if the client has it open, else before the next answer
+   * that can carry it. Said once, however often it is announced before that.
+   */
+  announce(method: string): void {
+    if (this.standalone.connection) this.say(this.standalone, notificationText(method));
+    else this.#announced.add(method);
   }
 
   /** Any message on a stream that is not the last of it. */
@@ -141,6 +154,7 @@ export class Outbox {
     if (this.standalone.connection && !this.#mayTakeOver(now)) return 'taken';
     const seq = last?.seq ?? this.#written;
     this.#connect(this.standalone, connection, seq, this.#backlog(STANDALONE, seq));
+    this.#sayAnnounced(this.standalone);
     return this.standalone;
   }
 
@@ -157,6 +171,11 @@ export class Outbox {
       stream.connection?.end();
       stream.connection = undefined;
     }
+  }
+
+  #sayAnnounced(stream: Stream): void {
+    for (const method of this.#announced) this.say(stream, notificationText(method));
+    this.#announced.clear();
   }
 
   #makeResumable(stream: Stream): void {

@@ -7,6 +7,11 @@ const RESUME_BUDGET = 10_000;
 export class Presence {
   #activeAt = performance.now();
 
+  /** When a message last came (ms, monotonic). */
+  get activeAt(): number {
+    return this.#activeAt;
+  }
+
   /** A message came, from either side. */
   touch(now = performance.now()): void {
     this.#activeAt = now;

@@ -5,13 +5,16 @@ import type { StartBackend } from '../backend/supervisor.js';
 import type { Options } from '../options.js';
 import { isObject, param, type RequestLine } from '../protocol/jsonrpc.js';
 import type { Store } from '../store/store.js';
-import { Session, type SessionReport } from './session.js';
+import { Session, type SessionReport, type Standing } from './session.js';
+import { Snapshots } from './snapshot.js';
 
 export interface RegistryPlan {
   readonly store: Store;
   readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
+  readonly serverName: string;
+  readonly standing: () => Standing;
   /** `label` names the session by its client: `claude-code`, `claude-code-2`. */
   readonly report: (label: string, report: SessionReport) => void;
 }
@@ -24,6 +27,7 @@ export class Registry {
   readonly #plan: RegistryPlan;
   readonly #sessions = new Map<string, Session>();
   readonly #labels = new Set<string>();
+  readonly #snapshots = new Snapshots();
   /** Ended, but their processes are not gone yet. */
   readonly #ending = new Set<Session>();
   readonly #sweeper: NodeJS.Timeout;
@@ -52,10 +56,11 @@ export class Registry {
   open(line: RequestLine): Session {
     const id = randomUUID();
     const label = this.#labelFor(line);
-    const session = new Session(
+    const session: Session = new Session(
       {
         ...this.#plan,
         id,
+        snapshots: this.#snapshots,
         report: (report) => this.#plan.report(label, report),
         onClosed: () => this.#onClosed(session, label),
       },

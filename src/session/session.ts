@@ -1,6 +1,6 @@
 // One conversation with one client, and a backend of its own: reads the table of state.ts and carries its effects out.
 import type { Backend } from '../backend/backend.js';
-import type { Starts } from '../backend/starts.js';
+import type { Exit, Starts } from '../backend/starts.js';
 import { type StartBackend, Supervisor, type SupervisorReport } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
@@ -23,12 +23,15 @@ import {
   understandsPriming,
 } from '../protocol/mcp.js';
 import type { Store } from '../store/store.js';
+import { Catalog } from './catalog.js';
+import { Early } from './early.js';
 import { ENDED, gaveUp, notRun, OVERLOADED, STOPPED } from './failures.js';
 import { Handshake } from './handshake.js';
 import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
 import { Presence } from './presence.js';
+import { isQuick, resultText, type Snapshots, withListChanged } from './snapshot.js';
 import {
   INITIALIZING,
   type SessionEffect,
@@ -42,6 +45,7 @@ export type SessionReport =
   | SupervisorReport
   | TrafficReport
   | { readonly kind: 'session.opened'; readonly revision: string }
+  | { readonly kind: 'session.changed'; readonly lists: readonly string[] }
   | { readonly kind: 'session.closed' }
   | { readonly kind: 'session.dormant' }
   | { readonly kind: 'request.repeated'; readonly method: string };
@@ -53,8 +57,23 @@ export interface SessionPlan {
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly report: (report: SessionReport) => void;
+  readonly snapshots: Snapshots;
+  /** What clients are told the server is called before it says so itself. */
+  readonly serverName: string;
+  /** How the newest code stands. */
+  readonly standing: () => Standing;
   /** It is over: its id is not known any more. */
   readonly onClosed: () => void;
+}
+
+/** How the newest code of the server stands: what a session must know that is opened, or woken, in the middle of it. */
+export interface Standing {
+  /** A change is on its way: calls wait for it. */
+  readonly changing: boolean;
+  /** The newest build or generation is broken: what calls are told. */
+  readonly refusal: CallFailure | undefined;
+  /** What is waited for, in words, if something is. */
+  readonly waitingFor: string | undefined;
 }
 
 /** How long a client waits before it comes back to a stream (ms); the official clients try twice. */
@@ -71,6 +90,13 @@ export class Session {
   readonly #handshake: Handshake;
   #state: SessionState = INITIALIZING;
   readonly #presence = new Presence();
+  readonly #catalog: Catalog;
+  readonly #early: Early;
+  /** The backend has run a call: its lists may be what that call made of them. */
+  #isUsed = false;
+  /** What calls are told while the newest code is broken. */
+  #refusal: CallFailure = ENDED;
+  #onTakenUp: ((exit: Exit | undefined) => void) | undefined;
 
   /** `initialize` is the client's; `open` sends it. */
   constructor(plan: SessionPlan, initialize: RequestLine) {
@@ -84,20 +110,40 @@ export class Session {
       begin: (stream) => this.#outbox.begin(stream),
       refuse: (held, failure) => this.#refuse(held, failure),
     });
+    this.#catalog = new Catalog(plan.snapshots, initialize);
     this.#traffic = new Traffic(this.#outbox, {
       onOpened: (backend, sent, answer) => this.#onOpened(backend, sent, answer),
-      onAccepted: (request) => this.#handshake.accepted(request),
-      onStray: (answer) => {
-        if (!this.#handshake.answer(answer)) this.#traffic.dropped(answer);
+      onAccepted: (request, answer) => {
+        this.#handshake.accepted(request);
+        this.#catalog.seen(request, answer, !this.#isUsed);
+      },
+      onStray: (backend, answer) => {
+        const isOurs = this.#handshake.answer(answer) || this.#handshake.answerLate(backend, answer);
+        if (!isOurs) this.#traffic.dropped(answer);
       },
       report: plan.report,
     });
+    this.#early = new Early(
+      {
+        catalog: this.#catalog,
+        handshake: this.#handshake,
+        traffic: this.#traffic,
+        outbox: this.#outbox,
+        hold: this.#hold,
+        serverName: plan.serverName,
+      },
+      { isFar: () => this.#isFar(), onOpened: () => this.#onOpenedEarly() },
+    );
     this.#supervisor = new Supervisor(plan.startBackend, plan.starts, {
       onStarted: (backend) => this.#introduce(backend),
-      onReady: () => this.#onReady(),
+      onReady: (backend) => this.#onReady(backend),
       onLost: () => this.#meet({ kind: 'lost' }),
+      onNextLost: (backend) => this.#takenUp(backend.exit),
       onSilent: (backend) => this.#onSilent(backend),
-      onGaveUp: (exit) => this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit)),
+      onGaveUp: (exit) => {
+        this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit));
+        this.#takenUp(exit);
+      },
       onLine: (backend, line) => this.#traffic.onLine(backend, line),
       report: plan.report,
     });
@@ -150,7 +196,11 @@ export class Session {
   /** The request that opens the session. */
   open(line: RequestLine, stream: Stream): void {
     this.#handshake.open({ line, stream, again: false });
+    const { changing, refusal } = this.#plan.standing();
+    if (changing) this.holdBegins();
+    if (refusal) return this.refuseCalls(refusal);
     this.#supervisor.want();
+    this.#early.onOpening();
   }
 
   /** A further request of the client, with the stream that it is answered on. */
@@ -161,7 +211,9 @@ export class Session {
       const message = `Request id ${JSON.stringify(id)} is in use: a request with it has not been answered yet.`;
       return this.#outbox.answer(stream, errorText(id, INVALID_REQUEST, message));
     }
-    this.#meet(CALL, { line, stream, again: false });
+    const held = { line, stream, again: false };
+    if (this.#state.name !== 'active' && isQuick(line)) this.#onQuick(held);
+    else this.#meet(CALL, held);
   }
 
   /** A notification or a response of the client. */
@@ -181,6 +233,45 @@ export class Session {
       default:
         this.#meet({ kind: 'notification' }, { line });
     }
+  }
+
+  /** When a client last used it (ms, monotonic); when the oldest held call came, if one is held. */
+  get use(): { usedAt: number; heldSince: number | undefined } {
+    return { usedAt: this.#presence.activeAt, heldSince: this.#hold.since };
+  }
+
+  /** The first event of a change: calls wait for the new code. */
+  holdBegins(): void {
+    this.#meet({ kind: 'hold-begins', reason: 'changed' });
+  }
+
+  /** Nothing has changed, or old code may be served: what was held goes on. */
+  holdEnds(): void {
+    this.#supervisor.reopen();
+    this.#meet({ kind: 'hold-ends', reason: 'changed' });
+    if (this.state === 'holding') this.#supervisor.want();
+  }
+
+  /** The newest code is broken: calls are told so until the next change. */
+  refuseCalls(failure: CallFailure): void {
+    this.#refusal = failure;
+    this.#supervisor.reopen();
+    this.#meet({ kind: 'refused' }, undefined, failure);
+  }
+
+  /**
+   * Takes up the new generation. Resolves when it serves here (or nobody here needs a backend), with the exit of the
+   * backend that could not take over, if it could not. What was held for the change is for the caller to release.
+   */
+  takeUp(how: 'start-first' | 'stop-first'): Promise<Exit | undefined> {
+    this.#takenUp(undefined);
+    return new Promise((resolve) => {
+      this.#onTakenUp = resolve;
+      this.#early.onChange();
+      this.#supervisor.replace(how);
+      if (this.state === 'holding' || this.state === 'initializing') this.#supervisor.want();
+      if (!this.#supervisor.isWanted) this.#takenUp(undefined);
+    });
   }
 
   /** Ends the session for good. */
@@ -245,6 +336,10 @@ export class Session {
         return this.#supervisor.want();
       case 'release':
         return this.#supervisor.release();
+      case 'refuse':
+        return subject && this.#refuse(subject, this.#refusal);
+      case 'open':
+        return this.#early.openNow();
       case 'save':
         return this.#handshake.save();
       case 'forget':
@@ -262,6 +357,7 @@ export class Session {
   #send(held: Held): 'sent' | 'full' | 'gone' {
     const backend = this.#supervisor.serving;
     if (!backend) return 'gone';
+    if (!this.#isUsed && 'stream' in held && !isQuick(held.line)) this.#isUsed = true;
     return 'stream' in held ? this.#traffic.forward(held, backend) : backend.send(held.line.text);
   }
 
@@ -278,6 +374,8 @@ export class Session {
 
   #forget(): void {
     this.#outbox.close();
+    this.#early.close();
+    this.#takenUp(undefined);
     this.#plan.store.forget(this.id);
     this.#plan.report({ kind: 'session.closed' });
     this.#plan.onClosed();
@@ -291,6 +389,7 @@ export class Session {
 
   /** The client's own `initialize` opens its first backend; the ones after it are told what it was told. */
   #introduce(backend: Backend): void {
+    this.#isUsed = false;
     const { opening } = this.#handshake;
     if (opening) this.#traffic.forward(opening, backend);
     else void this.#handshake.repeat(backend);
@@ -298,18 +397,51 @@ export class Session {
 
   #onOpened(backend: Backend, { stream, line }: Sent, answer: ResponseLine): void {
     const revision = this.#handshake.opened(line, answer);
+    const text = withListChanged(answer.text);
     if (revision !== undefined) {
+      this.#catalog.seen(line, { ...answer, text }, true);
       // The record is kept before the client has the answer.
       backend.handshaken();
       this.#plan.report({ kind: 'session.opened', revision });
     }
-    this.#outbox.answer(stream, answer.text);
+    this.#outbox.answer(stream, text);
     if (revision === undefined) this.end();
   }
 
-  #onReady(): void {
+  /** The client's `initialize` is answered, and no backend has answered it yet. */
+  #onOpenedEarly(): void {
+    if (this.state === 'initializing') this.#meet({ kind: 'opened' });
+    else this.#handshake.save();
+    this.#plan.report({ kind: 'session.opened', revision: this.revision });
+  }
+
+  /** `ping` and lists: the backend of whatever generation answers, else what is known does. */
+  #onQuick(held: HeldRequest): void {
+    if (this.#supervisor.serving) return this.#forward(held);
+    if (this.#early.answerNow(held)) return;
+    this.#meet(CALL, held);
+    this.#early.onHeld(held.line.message.id);
+  }
+
+  /** No backend is coming in a moment. */
+  #isFar(): boolean {
+    const { changing, refusal } = this.#plan.standing();
+    return changing || refusal !== undefined || this.state === 'broken';
+  }
+
+  #onReady(backend: Backend): void {
     this.#meet({ kind: 'ready' });
-    for (const backend of this.#supervisor.backends) this.#traffic.endIfDrained(backend);
+    this.#takenUp(undefined);
+    for (const each of this.#supervisor.backends) this.#traffic.endIfDrained(each);
+    void this.#early.putRight(backend).then((lists) => {
+      if (lists.length > 0) this.#plan.report({ kind: 'session.changed', lists });
+    });
+  }
+
+  #takenUp(exit: Exit | undefined): void {
+    const resolve = this.#onTakenUp;
+    this.#onTakenUp = undefined;
+    resolve?.(exit);
   }
 
   /** What a lost backend had, and what is safe to send again, goes to the next one before all that came later. */

@@ -4,9 +4,11 @@
 //        │ gave-up             │ lost, hold-begins ──────────────► │ ▲              ▲ idle (active, broken), shutdown
 //        ▼                     ▼                          gave-up ▼ │ call         │
 //      closed ◄──ended── (any)                                  broken ────────────┘
+//
+//   refused (the newest build or start is broken) ► refusing: calls are told why, until the next hold-begins
 
 /** Why calls are held. A set, not a flag: the end of one reason must not undo another. */
-export type HoldReason = 'changed' | 'building' | 'starting' | 'lost' | 'no-place';
+export type HoldReason = 'changed' | 'starting' | 'lost' | 'no-place';
 
 export type SessionState =
   /** The server has not answered the client's first `initialize`. */
@@ -16,6 +18,8 @@ export type SessionState =
   | { readonly name: 'holding'; readonly reasons: ReadonlySet<HoldReason> }
   /** No backend, and none is coming by itself. */
   | { readonly name: 'broken'; readonly reasons: ReadonlySet<HoldReason> }
+  /** The newest build or start is broken: no call meets old code. `lost` among the reasons: there is no old backend. */
+  | { readonly name: 'refusing'; readonly reasons: ReadonlySet<HoldReason> }
   /** No backend, and nobody waits for one. */
   | { readonly name: 'dormant'; readonly reasons: ReadonlySet<HoldReason> }
   | { readonly name: 'closed' };
@@ -31,6 +35,8 @@ export type SessionInput =
   | { readonly kind: 'lost' }
   /** The server failed to start too often. */
   | { readonly kind: 'gave-up' }
+  /** The newest build, or the newest generation's start, has failed. */
+  | { readonly kind: 'refused' }
   | { readonly kind: 'call' }
   /** A notification that runs the server's code, or may. */
   | { readonly kind: 'notification' }
@@ -46,11 +52,15 @@ export type SessionEffect =
   | 'hold'
   /** … is dropped. */
   | 'drop'
+  /** … is answered with why the newest code does not run. */
+  | 'refuse'
   /** What is held goes to the backend, in order. */
   | 'flush'
   /** What is held, and what is in flight, is answered with an error that says why. */
   | 'answer-held'
   | 'answer-all'
+  /** The client's `initialize` is answered without a backend. */
+  | 'open'
   /** A backend is needed. */
   | 'want'
   /** The backend is not needed any more. */
@@ -98,6 +108,7 @@ const stay = (state: SessionState): SessionStep => step(state);
 const hold = (state: SessionState) => step(state, 'hold');
 const drop = (state: SessionState) => step(state, 'drop');
 const holding = (reasons: Reasons): SessionState => ({ name: 'holding', reasons });
+const refusing = (reasons: Reasons): SessionState => ({ name: 'refusing', reasons });
 const add = (reasons: Reasons, reason: HoldReason): Reasons => new Set([...reasons, reason]);
 const without = (reasons: Reasons, ...gone: HoldReason[]): Reasons =>
   new Set([...reasons].filter((reason) => !gone.includes(reason)));
@@ -125,6 +136,8 @@ const TABLE: Cells = {
     ready: (state) => served(state, 'save'),
     lost: stay,
     'gave-up': () => step(CLOSED, 'answer-held', 'release', 'forget'),
+    // The client stays connected; its calls get the compiler's words, and the tools come when it is mended.
+    refused: (state) => step(refusing(add(state.reasons, 'lost')), 'open', 'answer-held', 'release'),
     call: hold,
     notification: hold,
     idle: stay,
@@ -138,6 +151,7 @@ const TABLE: Cells = {
     ready: stay,
     lost: () => step(holding(new Set(['lost']))),
     'gave-up': stay,
+    refused: () => step(refusing(NONE)),
     call: () => FORWARD,
     notification: () => FORWARD,
     idle: () => step({ name: 'dormant', reasons: NONE }, 'save', 'release'),
@@ -154,6 +168,7 @@ const TABLE: Cells = {
     ready: (state) => served(state),
     lost: ({ reasons }) => step(holding(add(reasons, 'lost'))),
     'gave-up': ({ reasons }) => step({ name: 'broken', reasons: add(reasons, 'lost') }, 'answer-held'),
+    refused: ({ reasons }) => step(refusing(without(reasons, 'changed')), 'answer-held'),
     call: hold,
     notification: hold,
     idle: stay,
@@ -168,11 +183,27 @@ const TABLE: Cells = {
     ready: (state) => served(state),
     lost: stay,
     'gave-up': stay,
+    refused: ({ reasons }) => step(refusing(add(reasons, 'lost'))),
     // The policy of the supervisor tells whether the call tries a start, or is told at once.
     call: wake,
     notification: drop,
     idle: ({ reasons }) =>
       step({ name: 'dormant', reasons: without(reasons, 'lost', 'starting') }, 'save', 'release'),
+    ended: close,
+    shutdown: sleep,
+  },
+  refusing: {
+    opened: stay,
+    'hold-begins': ({ reasons }, { reason }) => step(holding(add(reasons, reason))),
+    // A build that was under way when it was refused is no news.
+    'hold-ends': stay,
+    ready: ({ reasons }) => step(refusing(without(reasons, 'lost', 'starting'))),
+    lost: ({ reasons }) => step(refusing(add(reasons, 'lost'))),
+    'gave-up': stay,
+    refused: stay,
+    call: (state) => step(state, 'refuse'),
+    notification: (state) => step(state, state.reasons.has('lost') ? 'drop' : 'forward'),
+    idle: ({ reasons }) => step(refusing(add(reasons, 'lost')), 'save', 'release'),
     ended: close,
     shutdown: sleep,
   },
@@ -183,6 +214,7 @@ const TABLE: Cells = {
     ready: stay,
     lost: stay,
     'gave-up': stay,
+    refused: ({ reasons }) => step(refusing(add(without(reasons, 'changed'), 'lost'))),
     call: wake,
     notification: drop,
     idle: stay,
@@ -196,6 +228,7 @@ const TABLE: Cells = {
     ready: stay,
     lost: stay,
     'gave-up': stay,
+    refused: stay,
     call: drop,
     notification: drop,
     idle: stay,

@@ -26,9 +26,9 @@ export interface TrafficDoors {
   /** The server answered the client's `initialize`; the answer is not passed on by itself. */
   onOpened(backend: Backend, sent: Sent, answer: ResponseLine): void;
   /** The server accepted a request, before the client hears of it. */
-  onAccepted(request: RequestLine): void;
+  onAccepted(request: RequestLine, answer: ResponseLine, backend: Backend): void;
   /** The server answered what the client did not ask: perhaps the bridge did. */
-  onStray(answer: ResponseLine): void;
+  onStray(backend: Backend, answer: ResponseLine): void;
   report(report: TrafficReport): void;
 }
 
@@ -61,6 +61,11 @@ export class Traffic {
     const outcome = backend.send(line.text);
     if (outcome === 'sent') this.#inFlight.add({ line, stream, backend, again });
     return outcome;
+  }
+
+  /** The request is answered without its backend; what that still says is nobody's. */
+  withdraw(id: RequestId): Sent | undefined {
+    return this.#inFlight.take(id);
   }
 
   /** The client's answer to what a backend asked goes to the backend that asked it, whatever serves by now. */
@@ -145,9 +150,9 @@ export class Traffic {
   #onAnswer(backend: Backend, line: ResponseLine): void {
     const { id } = line.message;
     const sent = id === undefined ? undefined : this.#inFlight.take(id, backend);
-    if (!sent) return this.#doors.onStray(line);
+    if (!sent) return this.#doors.onStray(backend, line);
     if (sent.line.message.method === INITIALIZE) return this.#doors.onOpened(backend, sent, line);
-    if (!('error' in line.message)) this.#doors.onAccepted(sent.line);
+    if (!('error' in line.message)) this.#doors.onAccepted(sent.line, line, backend);
     this.#outbox.answer(sent.stream, line.text);
     this.endIfDrained(backend);
   }

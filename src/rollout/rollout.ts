@@ -1,0 +1,258 @@
+// One change to every backend: hold the calls, build, prove the new generation in one session, then take it to the others.
+import type { Generations } from '../backend/generations.js';
+import type { SpawnSpec } from '../backend/spawn.js';
+import type { Exit, Starts } from '../backend/starts.js';
+import type { CallFailure } from '../errors.js';
+import type { Options } from '../options.js';
+import type { Session, Standing } from '../session/session.js';
+import type { Build, BuildResult } from './build.js';
+import { isExclusive } from './exclusive.js';
+import { buildFailed, newcomerFailed, runsOnce } from './failures.js';
+import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rolloutStep } from './state.js';
+
+export type RolloutReport =
+  | { readonly kind: 'rollout.began'; readonly paths: readonly string[] }
+  | { readonly kind: 'build.began'; readonly command: string }
+  | { readonly kind: 'build.ended'; readonly result: BuildResult }
+  | {
+      readonly kind: 'rollout.done';
+      readonly generation: number;
+      readonly ms: number;
+      readonly sessions: number;
+      readonly paths: readonly string[];
+    }
+  | { readonly kind: 'rollout.failed'; readonly exit: Exit }
+  | { readonly kind: 'rollout.exclusive' };
+
+export interface RolloutPlan {
+  /** The build step: what people call it, and how it is begun. Without one a change is built as soon as it has settled. */
+  readonly build: { readonly name: string; readonly begin: () => Build } | undefined;
+  /** How a generation is run, after a build that told this. */
+  readonly specAfter: (result: BuildResult | undefined) => SpawnSpec;
+  readonly generations: Generations;
+  readonly starts: Starts;
+  readonly sessions: () => Iterable<Session>;
+  readonly options: Pick<Options, 'serveOld'>;
+  readonly replace: 'start-first' | 'stop-first';
+  readonly report: (report: RolloutReport) => void;
+}
+
+/** After the first session has proven a generation, so many others take it up at once. */
+const AT_ONCE = 2;
+
+export class Rollout {
+  readonly #plan: RolloutPlan;
+  #state: RolloutState = QUIET;
+  #how: 'start-first' | 'stop-first';
+  #changing = false;
+  #refusal: CallFailure | undefined;
+  #failure: CallFailure | undefined;
+  #build: Build | undefined;
+  #lastBuild: BuildResult | undefined;
+  #isFirst = true;
+  #roll = 0;
+  #paths: readonly string[] = [];
+  #beganAt = 0;
+
+  constructor(plan: RolloutPlan) {
+    this.#plan = plan;
+    this.#how = plan.replace;
+  }
+
+  get state(): RolloutState['name'] {
+    return this.#state.name;
+  }
+
+  get lastBuild(): BuildResult | undefined {
+    return this.#lastBuild;
+  }
+
+  /** What sessions that are opened or woken now must know. */
+  readonly standing = (): Standing => ({
+    changing: this.#changing && this.#plan.options.serveOld !== 'always',
+    refusal: this.#plan.options.serveOld === 'never' ? this.#refusal : undefined,
+    waitingFor: this.#waitingFor(),
+  });
+
+  /** The first build, if there is one to make. */
+  begin(): void {
+    if (this.#plan.build) this.#input('forced');
+    else this.#isFirst = false;
+  }
+
+  /** The first event of a change. */
+  touched(path: string): void {
+    this.#paths = [path];
+    this.#input('touched');
+  }
+
+  /** The change has settled; undefined: there was none. */
+  settled(paths: readonly string[] | undefined): void {
+    if (paths) this.#paths = paths;
+    this.#input(paths ? 'settled' : 'unchanged');
+  }
+
+  /** A rollout without a change, because the user wants one. */
+  force(): void {
+    this.#paths = [];
+    this.#input('forced');
+  }
+
+  /** Ends the build that runs; resolves when its processes are gone. */
+  async close(): Promise<void> {
+    this.#roll += 1;
+    await this.#build?.cancel();
+  }
+
+  #input(input: RolloutInput): void {
+    const { state, effects } = rolloutStep(this.#state, input);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: RolloutEffect): void {
+    switch (effect) {
+      case 'hold':
+        return this.#hold();
+      case 'release':
+        return this.#release();
+      case 'build':
+        return void this.#runBuild();
+      case 'cancel-build':
+        void this.#build?.cancel();
+        this.#build = undefined;
+        return;
+      case 'roll':
+        return void this.#rollOut();
+      case 'cancel-roll':
+        this.#roll += 1;
+        return;
+      case 'refuse':
+        return this.#refuse();
+    }
+  }
+
+  #hold(): void {
+    this.#changing = true;
+    this.#plan.starts.close();
+    if (this.#plan.options.serveOld === 'always') return;
+    for (const session of this.#plan.sessions()) session.holdBegins();
+  }
+
+  #release(): void {
+    this.#changing = false;
+    this.#refusal = undefined;
+    this.#plan.starts.open(false);
+    for (const session of this.#plan.sessions()) session.holdEnds();
+  }
+
+  #refuse(): void {
+    this.#changing = false;
+    this.#refusal = this.#failure ?? this.#refusal;
+    this.#plan.starts.open(false);
+    const { serveOld } = this.#plan.options;
+    for (const session of this.#plan.sessions()) {
+      if (serveOld === 'never' && this.#refusal) session.refuseCalls(this.#refusal);
+      else session.holdEnds();
+    }
+  }
+
+  async #runBuild(): Promise<void> {
+    const { build, report } = this.#plan;
+    this.#beganAt = performance.now();
+    this.#failure = undefined;
+    report({ kind: 'rollout.began', paths: this.#paths });
+    if (!build) return this.#input('built');
+    report({ kind: 'build.began', command: build.name });
+    const running = build.begin();
+    this.#build = running;
+    const result = await running.done;
+    // A later change has taken its place.
+    if (this.#build !== running) return;
+    this.#build = undefined;
+    this.#lastBuild = result;
+    report({ kind: 'build.ended', result });
+    if (!result.ok) this.#failure = buildFailed(build.name, result);
+    this.#input(result.ok ? 'built' : 'build-failed');
+  }
+
+  async #rollOut(): Promise<void> {
+    this.#roll += 1;
+    const roll = this.#roll;
+    const { generations, starts, sessions } = this.#plan;
+    const spec = this.#plan.specAfter(this.#lastBuild);
+    if (this.#isFirst) generations.begin(spec);
+    else generations.advance(spec);
+    this.#isFirst = false;
+    this.#changing = false;
+    this.#refusal = undefined;
+    starts.open(true);
+    const [first, ...others] = inOrder(sessions());
+    const exit = first && (await this.#prove(first, roll));
+    if (roll !== this.#roll) return;
+    if (exit) return this.#failed(exit);
+    await eachOf(others, AT_ONCE, (session) => this.#follow(session, roll));
+    if (roll !== this.#roll) return;
+    const ms = performance.now() - this.#beganAt;
+    const { number: generation } = generations.current;
+    const count = others.length + (first ? 1 : 0);
+    this.#plan.report({ kind: 'rollout.done', generation, ms, sessions: count, paths: this.#paths });
+    this.#input('rolled');
+  }
+
+  /** The first backend of a generation; a server that can run only once makes the old one stop first. */
+  async #prove(session: Session, roll: number): Promise<Exit | undefined> {
+    const exit = await session.takeUp(this.#how);
+    if (roll !== this.#roll) return exit;
+    if (exit && this.#how === 'start-first' && isExclusive(exit)) {
+      this.#how = 'stop-first';
+      this.#plan.report({ kind: 'rollout.exclusive' });
+      return this.#prove(session, roll);
+    }
+    if (!exit) session.holdEnds();
+    return exit;
+  }
+
+  async #follow(session: Session, roll: number): Promise<void> {
+    if (roll !== this.#roll || session.state === 'closed') return;
+    const exit = await session.takeUp(this.#how);
+    if (roll !== this.#roll) return;
+    if (exit) session.refuseCalls(isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit));
+    else session.holdEnds();
+  }
+
+  #failed(exit: Exit): void {
+    this.#failure = newcomerFailed(exit);
+    this.#plan.report({ kind: 'rollout.failed', exit });
+    this.#input('roll-failed');
+  }
+
+  #waitingFor(): string | undefined {
+    const { build } = this.#plan;
+    const cause = this.#paths.length > 0 ? `${this.#paths.slice(0, 3).join(', ')} changed` : 'restart';
+    if (this.#state.name === 'building' && build) return `still building (${build.name}, ${cause})`;
+    return this.#changing ? `the change has not settled (${cause})` : undefined;
+  }
+}
+
+/** Whoever has waited longest first, then who was used last. */
+function inOrder(sessions: Iterable<Session>): Session[] {
+  return [...sessions].toSorted((a, b) => {
+    const [p, q] = [a.use, b.use];
+    const waited = (p.heldSince ?? Number.POSITIVE_INFINITY) - (q.heldSince ?? Number.POSITIVE_INFINITY);
+    return waited || q.usedAt - p.usedAt;
+  });
+}
+
+/** Runs `act` on each, so many at a time, in order. */
+async function eachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  act: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const worker = async () => {
+    for (const item of { [Symbol.iterator]: () => left }) await act(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

@@ -1,0 +1,86 @@
+// What this client has been shown of the server's lists, so that it can be shown it again without a backend, and told when
+// a new backend has others.
+import { param, type RequestLine, type ResponseLine, requestText } from '../protocol/jsonrpc.js';
+import { INITIALIZE } from '../protocol/mcp.js';
+import {
+  afterPage,
+  emptyResult,
+  isSameList,
+  LISTS,
+  pageOf,
+  resultOf,
+  type Shown,
+  Snapshots,
+} from './snapshot.js';
+
+/** Asks a backend on the bridge's own account: the raw result, or undefined if there is none. */
+export type Ask = (requestText: string) => Promise<string | undefined>;
+
+/** A list of a broken server could go on for ever. */
+const MOST_PAGES = 100;
+
+export class Catalog {
+  readonly #snapshots: Snapshots;
+  readonly #kind: string;
+  readonly #shown = new Map<string, Shown>();
+  readonly #own = new Map<string, string>();
+
+  /** `initialize` tells what kind of client it is. */
+  constructor(snapshots: Snapshots, initialize: RequestLine) {
+    this.#snapshots = snapshots;
+    this.#kind = Snapshots.kindOf(initialize);
+  }
+
+  /** The server answered; `isFresh`: it has not run a call yet, so that is what it would tell any such client. */
+  seen(request: RequestLine, answer: ResponseLine, isFresh: boolean): void {
+    const { method } = request.message;
+    if (!LISTS[method] && method !== INITIALIZE) return;
+    const result = resultOf(answer);
+    if (result === undefined) return;
+    this.note(request, result);
+    if (isFresh && isWhole(request, result)) this.#snapshots.learn(this.#kind, method, result);
+  }
+
+  /** The client was shown this result. */
+  note(request: RequestLine, result: string): void {
+    const { method } = request.message;
+    if (!LISTS[method]) return;
+    this.#shown.set(method, afterPage(this.#shown.get(method), request, result));
+    if (isWhole(request, result)) this.#own.set(method, result);
+  }
+
+  /** What is known without a backend: this client's own last list, else what a fresh backend said. */
+  known(method: string): string | undefined {
+    if (method === 'ping') return emptyResult(method);
+    return this.#own.get(method) ?? this.#snapshots.of(this.#kind)?.get(method);
+  }
+
+  /** Asks for every list that the client has been shown, and tells which notifications are due. */
+  async compare(ask: Ask): Promise<ReadonlySet<string>> {
+    const due = new Set<string>();
+    for (const [method, shown] of [...this.#shown]) {
+      const items = await fetchAll(method, ask);
+      if (items && !isSameList(items, shown.items)) due.add(LISTS[method]?.changed ?? '');
+    }
+    return due;
+  }
+}
+
+/** The first page is the last one. */
+function isWhole({ message }: RequestLine, result: string): boolean {
+  return param(message, 'cursor') === undefined && pageOf(message.method, result).next === undefined;
+}
+
+async function fetchAll(method: string, ask: Ask): Promise<unknown[] | undefined> {
+  const items: unknown[] = [];
+  let cursor: unknown;
+  for (let n = 0; n < MOST_PAGES; n += 1) {
+    const result = await ask(requestText('', method, cursor === undefined ? undefined : { cursor }));
+    if (result === undefined) return undefined;
+    const page = pageOf(method, result);
+    items.push(...page.items);
+    cursor = page.next;
+    if (cursor === undefined) return items;
+  }
+  return items;
+}

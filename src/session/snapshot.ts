@@ -1,0 +1,137 @@
+// What the server has said of itself: its answer to `initialize`, and its lists. Kept to answer a client while no backend
+// can, and to see what a new generation changed.
+import {
+  isObject,
+  param,
+  parseJson,
+  type RequestId,
+  type RequestLine,
+  type ResponseLine,
+} from '../protocol/jsonrpc.js';
+import { replaceAt, valueAt } from '../protocol/rewrite.js';
+
+/** The list requests: the member of the result that holds the items, and what tells the client that they changed. */
+export const LISTS: Readonly<Record<string, { readonly items: string; readonly changed: string }>> = {
+  'tools/list': { items: 'tools', changed: 'notifications/tools/list_changed' },
+  'prompts/list': { items: 'prompts', changed: 'notifications/prompts/list_changed' },
+  'resources/list': { items: 'resources', changed: 'notifications/resources/list_changed' },
+  'resources/templates/list': { items: 'resourceTemplates', changed: 'notifications/resources/list_changed' },
+};
+
+/** Whether a request asks what a snapshot knows. A request for a further page does not: cursors belong to a backend. */
+export function isQuick({ message }: RequestLine): boolean {
+  if (message.method === 'ping') return true;
+  return LISTS[message.method] !== undefined && param(message, 'cursor') === undefined;
+}
+
+/** The raw result of a response, as JSON text. */
+export function resultOf(line: ResponseLine): string | undefined {
+  return 'error' in line.message ? undefined : valueAt(line.text, ['result']);
+}
+
+/** A response with this result, as JSON text. */
+export function resultText(id: RequestId, result: string): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
+}
+
+const CHANGING = ['tools', 'prompts', 'resources'];
+
+/**
+ * The answer to `initialize` with `listChanged: true` for the lists that the server has: the bridge tells when they change,
+ * even if the server never would, and clients listen only if that was declared.
+ */
+export function withListChanged(text: string): string {
+  return CHANGING.reduce((changed, kind) => {
+    const path = ['result', 'capabilities', kind];
+    const capability = valueAt(changed, path);
+    const value = capability === undefined ? undefined : parseJson(capability);
+    if (!isObject(value) || capability === undefined) return changed;
+    if ('listChanged' in value) return replaceAt(changed, [...path, 'listChanged'], 'true');
+    const first = Object.keys(value).length === 0 ? '{"listChanged":true' : '{"listChanged":true,';
+    return replaceAt(changed, path, capability.replace('{', first));
+  }, text);
+}
+
+/** Result texts by method. */
+export type Snapshot = ReadonlyMap<string, string>;
+
+/** Clients that differ in what they can do may be told different things; so many kinds of them are remembered. */
+const MOST_KINDS = 32;
+
+/** What fresh backends of the last working generation said, by kind of client. Of one server, for all its sessions. */
+export class Snapshots {
+  readonly #byKind = new Map<string, Map<string, string>>();
+
+  /** The same revision asked for and the same capabilities: the same answers. */
+  static kindOf({ message }: RequestLine): string {
+    return JSON.stringify([param(message, 'protocolVersion'), param(message, 'capabilities')]);
+  }
+
+  of(kind: string): Snapshot | undefined {
+    return this.#byKind.get(kind);
+  }
+
+  /** The server answered `method` so; an answer to `initialize` begins anew. */
+  learn(kind: string, method: string, result: string): void {
+    const known = this.#byKind.get(kind) ?? new Map<string, string>();
+    this.#byKind.delete(kind);
+    this.#byKind.set(kind, known);
+    known.set(method, result);
+    const [oldest] = this.#byKind.keys();
+    if (this.#byKind.size > MOST_KINDS && oldest !== undefined) this.#byKind.delete(oldest);
+  }
+}
+
+/** The answer to `initialize` while there is none: the server is still being built, its tools appear by themselves. */
+export function provisional({ message }: RequestLine, serverName: string): string {
+  const changing = { listChanged: true };
+  return JSON.stringify({
+    protocolVersion: param(message, 'protocolVersion'),
+    capabilities: { tools: changing, prompts: changing, resources: changing },
+    serverInfo: { name: serverName, version: '0.0.0' },
+    instructions:
+      'This server is still being built. Its tools, prompts and resources appear by themselves when it is ready; a call made before waits for it.',
+  });
+}
+
+/** The result of a quick request where no backend can be asked and nothing is known: there is nothing yet. */
+export function emptyResult(method: string): string {
+  const list = LISTS[method];
+  return JSON.stringify(list ? { [list.items]: [] } : {});
+}
+
+/** What the client has been shown of one list: its pages so far. */
+export interface Shown {
+  readonly items: readonly unknown[];
+  readonly next: unknown;
+}
+
+/** What the client knows of a list after one more page of it. */
+export function afterPage(shown: Shown | undefined, request: RequestLine, result: string): Shown {
+  const cursor = param(request.message, 'cursor');
+  const page = pageOf(request.message.method, result);
+  return cursor !== undefined && shown?.next === cursor
+    ? { ...page, items: [...shown.items, ...page.items] }
+    : page;
+}
+
+/** The items and the next cursor of a list result. */
+export function pageOf(method: string, result: string): Shown {
+  const value = parseJson(result);
+  const items = isObject(value) ? value[LISTS[method]?.items ?? ''] : undefined;
+  return { items: Array.isArray(items) ? items : [], next: isObject(value) ? value.nextCursor : undefined };
+}
+
+/** Whether two lists say the same; the order of items and of members does not matter. */
+export function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && canonical(a) === canonical(b);
+}
+
+function canonical(items: readonly unknown[]): string {
+  return JSON.stringify(items.map((item) => JSON.stringify(item, sortMembers)).toSorted());
+}
+
+function sortMembers(_: string, value: unknown): unknown {
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
