@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFailed } from 'vitest';
 import { descendantsOf, findProcess, isAlive, type Process, untilGone } from './processes.js';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
 
 const START_DEADLINE = 15_000;
@@ -21,7 +21,6 @@ export interface LogLine {
   readonly msg: string;
   readonly level?: string;
   readonly url?: string;
-  readonly register?: string;
   readonly session?: string;
   readonly source?: string;
   readonly pid?: number;
