@@ -18,6 +18,24 @@ function endOf({ backend }: Life) {
   return { state: backend.state, ...backend.exit };
 }
 
+/** A backend without a process: its child does what the test says. */
+function startFake() {
+  const children = new FakeChildren(() => {});
+  const spec = { command: ['fake'] as const, cwd: '/', env: {}, shell: false };
+  const timeouts = { startTimeout: 1_000, drainTimeout: 1_000, killTimeout: 1_000 };
+  const told: string[] = [];
+  const backend = new Backend(
+    { spec, spawn: children.spawn, generation: 1, timeouts },
+    {
+      onLine: (_, { text }) => told.push(text),
+      onState: ({ state }) => told.push(`(${state})`),
+      onSilent: () => told.push('silent'),
+      report: () => {},
+    },
+  );
+  return { backend, child: children.last, told };
+}
+
 /** The processes of the grandchild fixture: its own, and those that it started. */
 async function treeOf(life: Life): Promise<Process[]> {
   const pids: number[] = JSON.parse(await lives.call(life, 'pids'));
@@ -145,6 +163,18 @@ describe('a crash', () => {
       ['notification', false],
     ]);
     expect(life.told.at(-1)).toBe('silent');
+  });
+
+  test('is silent only after what arrived later than the news of it', async () => {
+    const { backend, child, told } = startFake();
+    child.stdout.pause();
+    child.reply('{"jsonrpc":"2.0","method":"last/words"}');
+    child.end(1);
+    expect(told).toEqual(['(crashed)']);
+    child.stdout.resume();
+    await until(() => told.includes('silent'), 'silence');
+    expect(told).toEqual(['(crashed)', '{"jsonrpc":"2.0","method":"last/words"}', 'silent']);
+    expect(backend.exit.code).toBe(1);
   });
 
   test('takes the rest of the group with it, also what ignores SIGTERM [supervise.tree]', async () => {
@@ -280,15 +310,6 @@ describe('the start timeout', () => {
     await vi.advanceTimersByTimeAsync(1_000_000);
     expect(backend.state).toBe('ready');
   });
-
-  function startFake() {
-    const children = new FakeChildren(() => {});
-    const spec = { command: ['fake'] as const, cwd: '/', env: {}, shell: false };
-    const timeouts = { startTimeout: 1_000, drainTimeout: 1_000, killTimeout: 1_000 };
-    const quiet = { onLine: () => {}, onState: () => {}, onSilent: () => {}, report: () => {} };
-    const backend = new Backend({ spec, spawn: children.spawn, generation: 1, timeouts }, quiet);
-    return { backend, child: children.last };
-  }
 });
 
 describe('stop', () => {
@@ -303,6 +324,15 @@ describe('stop', () => {
     expect(life.reports.at(-1)).toEqual({ kind: 'backend.stopped', ms: expect.any(Number) });
   });
 
+  test('comes after what was sent before it', async () => {
+    const life = lives.startFixture('echo');
+    await lives.handshake(life);
+    lives.send(life.backend, 'vendor/echo', { text: 'sent just before' });
+    life.backend.stop();
+    await untilSilent(life);
+    expect(life.lines.at(-1)?.text).toContain('sent just before');
+  });
+
   test('of one that starts is no crash', async () => {
     const life = lives.startFixture('silent');
     await untilSaid(life, 'reading, never answering');
@@ -313,7 +343,7 @@ describe('stop', () => {
   });
 
   test('climbs from the end of stdin over SIGTERM to SIGKILL [supervise.tree]', async () => {
-    const life = lives.startFixture('stubborn', [], { killTimeout: 300 });
+    const life = lives.startFixture('stubborn', [], { killTimeout: 500 });
     await lives.handshake(life);
     await untilSaid(life, 'ignoring SIGTERM, SIGINT, SIGHUP and the end of stdin');
     const stoppedAt = performance.now();
@@ -327,7 +357,7 @@ describe('stop', () => {
     expect(endOf(life)).toMatchObject({ state: 'stopped', signal: 'SIGKILL' });
     // Timers are never early, but how late they are says nothing of the bridge.
     expect(termAt - stoppedAt).toBeGreaterThanOrEqual(950);
-    expect(performance.now() - stoppedAt).toBeGreaterThanOrEqual(1_250);
+    expect(performance.now() - stoppedAt).toBeGreaterThanOrEqual(1_450);
   });
 
   test('waits for no rung that is hastened', async () => {

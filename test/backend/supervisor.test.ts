@@ -420,6 +420,25 @@ describe('with time in the hands of the test', () => {
       expect(told.at(-1)).toBe('started 3');
     });
 
+    test('while the next start is waited for ends that wait for good', async () => {
+      const { supervisor, told, play } = await ready();
+      await play.end(1, 9);
+      play.ready(2);
+      await play.end(2, 9);
+      expect(told.at(-1)).toBe('waiting 250');
+      await pass(100);
+      supervisor.replace('start-first');
+      for (const n of [3, 4]) {
+        play.ready(n);
+        await play.end(n, 9);
+      }
+      expect(told.at(-1)).toBe('waiting 250');
+      await pass(249);
+      expect(told.at(-1)).toBe('waiting 250');
+      await pass(1);
+      expect(told.at(-1)).toBe('started 5');
+    });
+
     test('while nobody needs a backend starts none', async () => {
       const { supervisor, told } = superviseFakes();
       supervisor.replace('start-first');

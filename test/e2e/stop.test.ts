@@ -42,6 +42,26 @@ describe('a signal', () => {
   );
 });
 
+it('a server that is starting is not waited for longer than a call [cli.stop]', async () => {
+  await using bridge = await startBridge({ server: fixture('slow-start', '60000') });
+  const connecting = connectV2(bridge.url).catch((error: Error) => error.message);
+  await bridge.untilSaid('starting for 60000 ms');
+  bridge.signal('SIGINT');
+  expect(await connecting).toContain('the bridge was stopped before the answer came.');
+  expect(await bridge.exited).toEqual(ENDED);
+  await bridge.leavesNothing();
+});
+
+it('a bridge that is killed leaves no server that ends with its stdin [cli.stop]', async () => {
+  await using bridge = await startBridge();
+  await using _one = await connectV1(bridge.url);
+  await using _two = await connectV2(bridge.url);
+  expect(bridge.look()).toHaveLength(2);
+  bridge.kill();
+  expect(await bridge.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  await bridge.leavesNothing();
+});
+
 describe('a call in flight', () => {
   it('is waited for on SIGTERM, longer than on SIGINT [cli.stop]', async () => {
     await using bridge = await startBridge();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture, reachBridge, startBridge } from '../helpers/bridge.js';
-import { CLIENTS } from '../helpers/client.js';
+import { CLIENTS, type Connect, connectV1, connectV2 } from '../helpers/client.js';
 import { call, makeClient, rpc, type StreamEvent } from '../helpers/raw-http.js';
 import { until } from '../helpers/until.js';
 
@@ -63,33 +63,25 @@ describe('a stream that was cut', () => {
     expect((await client.get({ 'Last-Event-ID': last })).status).toBe(405);
   });
 
-  it.each(CLIENTS)(
-    'is come back to by a client of %s, which misses nothing [http.resume]',
-    async (_, connect) => {
+  it('is come back to by a client of either SDK, which misses nothing [http.resume]', async () => {
+    const cutAndResume = async (connect: Connect) => {
       await using bridge = await startBridge();
-      const cut = new AbortController();
-      let opened = 0;
-      // The first stream that is opened for listening is the one that is cut.
-      const cuttable: typeof fetch = (input, init) => {
-        if (init?.method === 'POST' || init?.method === 'DELETE') return fetch(input, init);
-        opened += 1;
-        const signals = [init?.signal ?? [], opened === 1 ? cut.signal : []].flat();
-        return fetch(input, { ...init, signal: AbortSignal.any(signals) });
-      };
-      await using client = await connect(bridge.url, { fetch: cuttable });
+      const network = makeNetwork();
+      await using client = await connect(bridge.url, { fetch: network.fetch });
       await client.subscribeResource({ uri: 'echo://one' });
       using other = makeClient(bridge.url);
       other.session = client.sessionId;
-      await untilConnected(bridge, 1);
 
-      cut.abort(new Error('the network is gone'));
-      await untilConnected(bridge, 0);
+      await until(() => network.listened === 1, 'the stream it listens on');
+      network.cut();
+      await until(async () => (await bridge.health()).sessions.connected === 0, 'the end of that stream');
       await other.ask(call('x', 'touch', { uri: 'echo://one' }), JSON_ONLY);
       await client.untilHeard(({ method }) => method === UPDATED, 'the update that was missed');
-      expect(opened).toBe(2);
+      expect(network.listened).toBe(2);
       expect(client.heard).toHaveLength(1);
-    },
-  );
+    };
+    await Promise.all([cutAndResume(connectV1), cutAndResume(connectV2)]);
+  });
 });
 
 describe.each(CLIENTS)('a client of %s', (_, connect) => {
@@ -160,10 +152,21 @@ async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<S
   }
 }
 
-async function untilConnected(bridge: { health(): Promise<{ sessions: object }> }, connected: number) {
-  await until(async () => {
-    const { sessions } = await bridge.health();
-    expect(sessions).toMatchObject({ connected });
-    return true;
-  }, `${connected} connected`);
+/** A network whose first stream for listening can be cut. */
+function makeNetwork() {
+  const scissors = new AbortController();
+  let asked = 0;
+  const network = {
+    listened: 0,
+    cut: () => scissors.abort(new Error('the network is gone')),
+    fetch: (async (input, init) => {
+      if (init?.method !== 'GET') return fetch(input, init);
+      asked += 1;
+      const signals = [init.signal ?? [], asked === 1 ? scissors.signal : []].flat();
+      const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+      network.listened += 1;
+      return response;
+    }) satisfies typeof fetch,
+  };
+  return network;
 }

@@ -161,7 +161,9 @@ export class Scene implements AsyncDisposable {
   }
 
   said<K extends SessionReport['kind']>(kind: K): Extract<SessionReport, { kind: K }>[] {
-    return this.reports.filter((report): report is Extract<SessionReport, { kind: K }> => report.kind === kind);
+    return this.reports.filter(
+      (report): report is Extract<SessionReport, { kind: K }> => report.kind === kind,
+    );
   }
 
   /** Ends what still lives; fails where something is left behind. */
@@ -242,7 +244,8 @@ export class FakeConnection implements Connection {
   write(text: string): void {
     if (!this.begun || this.hasEnded || !this.events || this.isCut) this.faults.push(`misplaced: ${text}`);
     const match = /^event: message\nid: (\S+)\ndata: (.*)\n\n$/.exec(text);
-    if (match?.[1] && match[2]) this.got.push({ ...readMessage(match[2]), text: match[2], eventId: match[1] });
+    if (match?.[1] && match[2])
+      this.got.push({ ...readMessage(match[2]), text: match[2], eventId: match[1] });
     else this.faults.push(`no event: ${text}`);
   }
 

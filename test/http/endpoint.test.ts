@@ -14,6 +14,7 @@ const HELLO: Handler = (request, response) => void response.end(`hello ${request
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   await Promise.all(cleanUps.splice(0).map((cleanUp) => cleanUp()));
 });
@@ -183,9 +184,9 @@ describe('the end', () => {
     endpoint.serve(HELLO);
     using client = makeClient(`http://${HOST}:${endpoint.port}/mcp`, { keepAlive: true });
     await (await client.send('GET', '/')).text();
-    const began = performance.now();
+    // The grace of connections that are in use never passes.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
     await endpoint.close();
-    expect(performance.now() - began).toBeLessThan(400);
   });
 
   test('cuts what goes on for ever', async () => {

@@ -208,9 +208,10 @@ describe('the stream of a POST that was lost', () => {
     const lost = await client.post(call(1, 'ask-and-wait'));
     expect((await untilAsked(lost.events())).id).toBe('p2.1');
     lost.drop();
+    await vi.waitFor(() => expect(endpoint.session().isConnected).toBe(false), { interval: 1 });
     const resumed = (await resume(client, 'p2.1')).events();
     expect(await next(resumed)).toEqual({ id: 'p2.1', ...PRIMING });
-    expect(endpoint.session().jobs.running).toBe(1);
+    expect(endpoint.session()).toMatchObject({ isConnected: true, jobs: { running: 1 } });
     await reply(client, 0);
     const [answer, ...more] = await rest(resumed);
     expect([answer?.id, more]).toEqual(['p2.2', []]);

@@ -1,5 +1,5 @@
 // How a POST is answered: at once with one body, later with a stream, and never with silence.
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectNoBackendLeft, startEndpoint, type TestEndpoint } from '../helpers/endpoint.js';
 import {
   call,
@@ -7,6 +7,7 @@ import {
   makeClient,
   NEWEST,
   notification,
+  type RawClient,
   type Reply,
   type RpcReply,
   rpc,
@@ -304,7 +305,19 @@ describe('requests of one session', () => {
 });
 
 describe('a batch', () => {
-  const BATCH = { server: 'batch-2025-03-26.mjs' };
+  let endpoint: TestEndpoint;
+  let client: RawClient;
+  beforeAll(async () => {
+    endpoint = await startEndpoint({ server: 'batch-2025-03-26.mjs', shared: true });
+    client = makeClient(endpoint.url);
+    await client.initialize('2025-03-26');
+  });
+  afterAll(async () => {
+    client[Symbol.dispose]();
+    await endpoint.close();
+    expectNoBackendLeft();
+  });
+
   const MIXED = [
     call(1, 'wait', { ms: 60, name: 'slow' }),
     notification('notifications/roots/list_changed'),
@@ -314,21 +327,16 @@ describe('a batch', () => {
   ];
 
   test('of 2025-03-26 is answered with one event for each request, as they are ready', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post(MIXED);
     expect(reply).toMatchObject({ status: 200, type: 'text/event-stream' });
     const events = await all(reply);
-    expect(events.map(({ id }) => id)).toEqual(['p2.1', 'p2.2', 'p2.3']);
+    const [stream] = events[0]?.id?.split('.') ?? [];
+    expect(events.map(({ id }) => id)).toEqual([`${stream}.1`, `${stream}.2`, `${stream}.3`]);
     const ids = events.map((event) => messageIn(event).id);
     expect([new Set(ids.slice(0, 2)), ids[2]]).toEqual([new Set(['two', 3]), 1]);
   });
 
   test('is answered with one array where the client takes only JSON', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post(MIXED, JSON_ONLY);
     expect(reply).toMatchObject({ status: 200, type: 'application/json' });
     const answers = JSON.parse(await reply.text()) as RpcReply[];
@@ -338,25 +346,16 @@ describe('a batch', () => {
   });
 
   test('of one request is answered with an array of one', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post([rpc(1, 'ping')], JSON_ONLY);
     expect(await reply.text()).toBe('[{"jsonrpc":"2.0","id":1,"result":{}}]');
   });
 
   test('without requests is taken with 202', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post([notification('notifications/x'), { jsonrpc: '2.0', id: 1, result: {} }]);
     expect([reply.status, await reply.text()]).toEqual([202, '']);
   });
 
   test('reaches the server as single lines, each as it was written [http.passthrough]', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const lineOf = (id: number) =>
       `{"x":[1,{"a":"]"},18446744073709551615.0],"params":{"name":"raw-params"},"id":${id},"method":"tools/call","jsonrpc":"2.0"}`;
     const reply = await client.post(` [ ${lineOf(1)} ,\n\t${lineOf(2)}\r\n]`, JSON_ONLY);
@@ -365,9 +364,6 @@ describe('a batch', () => {
   });
 
   test('with one id twice is answered for both, and the second one is an error', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post([rpc(1, 'ping'), rpc(1, 'ping')], JSON_ONLY);
     const answers = JSON.parse(await reply.text()) as RpcReply[];
     expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
@@ -377,9 +373,6 @@ describe('a batch', () => {
   });
 
   test('of which one is cancelled is answered with the rest', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
     const reply = await client.post([call(1, 'wait', { ms: 60_000 }), rpc(2, 'ping')], JSON_ONLY);
     await endpoint.said('waiting nameless');
     await client.post(notification('notifications/cancelled', { requestId: 1 }));
@@ -387,9 +380,9 @@ describe('a batch', () => {
   });
 
   test('is refused in sessions of every other revision', async () => {
-    await using endpoint = await startEndpoint();
+    await using echo = await startEndpoint();
     const refusedIn = async (revision: string) => {
-      using client = makeClient(endpoint.url);
+      using client = makeClient(echo.url);
       await client.initialize(revision);
       for (const batch of [[call(1, 'count')], [notification('notifications/x')]]) {
         const reply = await client.post(batch);
@@ -405,19 +398,17 @@ describe('a batch', () => {
   });
 
   test('with initialize in it is refused, and nothing of it has run', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    await client.initialize('2025-03-26');
+    const before = Number(textOf(await client.ask(call('before', 'count'))));
     const reply = await client.post([call(1, 'count'), initializeMessage('2025-03-26')]);
     expect(reply.status).toBe(400);
     expect((await reply.json()).error?.code).toBe(-32600);
-    expect(textOf(await client.ask(call(2, 'count')))).toBe('1');
+    expect(textOf(await client.ask(call('after', 'count')))).toBe(String(before + 1));
   });
 
   test('does not open a session', async () => {
-    await using endpoint = await startEndpoint(BATCH);
-    using client = makeClient(endpoint.url);
-    expect((await client.post([initializeMessage('2025-03-26')])).status).toBe(400);
-    expect(endpoint.told).toEqual([]);
+    await using other = await startEndpoint();
+    using newcomer = makeClient(other.url);
+    expect((await newcomer.post([initializeMessage('2025-03-26')])).status).toBe(400);
+    expect(other.told).toEqual([]);
   });
 });

@@ -159,7 +159,7 @@ describe('what the bridge writes itself', () => {
     const id = fc.oneof(fc.string(), fc.integer());
     const text = fc.string({ unit: 'binary' });
     fc.assert(
-      fc.property(id, text, fc.dictionary(text, fc.jsonValue()), (requestId, words, params) => {
+      fc.property(id, text, fc.dictionary(text, text, { maxKeys: 3 }), (requestId, words, params) => {
         const texts = [
           errorText(requestId, 1, words),
           requestText(requestId, words, params),

@@ -12,7 +12,11 @@ const read = (scene: Scene, uri = 'a:') => scene.call('resources/read', { uri })
 const exportTool = (scene: Scene) => scene.call('tools/call', { name: 'export' });
 
 /** The backend ends; the next one serves when this returns. */
-async function crash(scene: Scene, code: number | null = 1, signal: string | null = null): Promise<FakeChild> {
+async function crash(
+  scene: Scene,
+  code: number | null = 1,
+  signal: string | null = null,
+): Promise<FakeChild> {
   const count = scene.children.all.length;
   await settle();
   scene.children.last.end(code, signal);
@@ -95,7 +99,9 @@ describe('a tool call that a lost backend had', () => {
 describe('a read that a lost backend had', () => {
   test('is sent to the next one, as it was written, and its client sees only the answer [call.once]', async () => {
     await using scene = await openWithSlowReads();
-    const call = scene.post('{ "jsonrpc":"2.0", "id":77, "method":"resources/read", "params":{"uri":"a:","x":1.0} }');
+    const call = scene.post(
+      '{ "jsonrpc":"2.0", "id":77, "method":"resources/read", "params":{"uri":"a:","x":1.0} }',
+    );
     const next = await crash(scene);
     const repeated = await next.received('resources/read');
     expect(repeated.text).toBe(
@@ -191,7 +197,8 @@ describe('a read that a lost backend had', () => {
     'tasks/result',
   ])('may as well be %s [call.once]', async (method) => {
     await using scene = await Scene.open({
-      play: (child, nth) => mcpServer(nth === 0 ? { [method]: silent } : { [method]: () => ({ result: {} }) })(child),
+      play: (child, nth) =>
+        mcpServer(nth === 0 ? { [method]: silent } : { [method]: () => ({ result: {} }) })(child),
     });
     const call = scene.call(method, { uri: 'a:', level: 'debug' });
     const next = await crash(scene);
@@ -201,7 +208,8 @@ describe('a read that a lost backend had', () => {
 
   test('is held with all bounds of what is held: its time is over when no backend comes [call.hold]', async () => {
     await using scene = await Scene.open({
-      play: (child, nth) => mcpServer(nth === 0 ? { 'resources/read': silent } : { initialize: silent })(child),
+      play: (child, nth) =>
+        mcpServer(nth === 0 ? { 'resources/read': silent } : { initialize: silent })(child),
     });
     const call = read(scene);
     await settle();

@@ -37,12 +37,15 @@ const ALL: Record<string, CallFailure> = {
 };
 
 describe('every failure', () => {
-  test.each(Object.entries(ALL))('begins with its verdict and is made of whole sentences [call.words]: %s', (_, failure) => {
-    const [words = '', ...detail] = wordsOf(failure).split('\n');
-    expect(words).toMatch(/^(Not run|May have run): [a-z].*\. [A-Z].*\.$/);
-    expect(words).not.toMatch(/undefined|null|NaN|\[object/);
-    expect(detail).toEqual(failure.detail ? failure.detail.split('\n') : []);
-  });
+  test.each(Object.entries(ALL))(
+    'begins with its verdict and is made of whole sentences [call.words]: %s',
+    (_, failure) => {
+      const [words = '', ...detail] = wordsOf(failure).split('\n');
+      expect(words).toMatch(/^(Not run|May have run): [a-z].*\. [A-Z].*\.$/);
+      expect(words).not.toMatch(/undefined|null|NaN|\[object/);
+      expect(detail).toEqual(failure.detail ? failure.detail.split('\n') : []);
+    },
+  );
 
   test('is a JSON-RPC error with the id of its request and the code of an internal error [call.words]', () => {
     expect(JSON.parse(failureText('x', OVERLOADED))).toEqual({
@@ -56,7 +59,9 @@ describe('every failure', () => {
 describe('the words', () => {
   test('name the tool of a tool call, else the method [call.words]', () => {
     expect(wordsOf(lostWith(line('tools/call', { name: 'export' }), EXIT))).toContain(' during export. ');
-    expect(wordsOf(lostWith(line('prompts/get', { name: 'export' }), EXIT))).toContain(' during prompts/get. ');
+    expect(wordsOf(lostWith(line('prompts/get', { name: 'export' }), EXIT))).toContain(
+      ' during prompts/get. ',
+    );
     expect(wordsOf(lostWith(line('tools/call', { name: 7 }), EXIT))).toContain(' during tools/call. ');
     expect(wordsOf(lostWith(line('vendor/method'), EXIT))).toContain(' during vendor/method. ');
   });

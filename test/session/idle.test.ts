@@ -1,7 +1,6 @@
 // A session that nobody uses gives its backend up, and has one again when somebody does.
 import { describe, expect, test } from 'vitest';
-import { silent } from '../helpers/fake-child.js';
-import { mcpServer } from '../helpers/fake-child.js';
+import { mcpServer, silent } from '../helpers/fake-child.js';
 import { Scene, type ScenePlan, settle } from '../helpers/session.js';
 
 const LIMIT = 60_000;
@@ -37,6 +36,7 @@ describe('a session that nobody uses', () => {
   test('is woken by a call: a backend is told what the old one was, and answers [session.idle] [session.same-id] [session.replay]', async () => {
     await using scene = await open();
     scene.call('logging/setLevel', { level: 'debug' });
+    await settle();
     await wait(scene, LIMIT);
     const call = scene.call('tools/call', { name: 'echo', arguments: { text: 'back' } });
     expect(scene.session.state).toBe('holding');
@@ -178,7 +178,17 @@ describe('a session is used', () => {
     expect(scene.session.jobs.pending).toBe(1);
   });
 
-  test('again from when the machine wakes up: what it slept is nobody\'s absence [session.idle]', async () => {
+  test('anew when the machine wakes up: what it slept is not idle time [session.idle]', async () => {
+    await using scene = await open();
+    await scene.pass(10 * LIMIT);
+    scene.session.wakeUp(performance.now());
+    await wait(scene, LIMIT - 1);
+    expect(scene.session.state).toBe('active');
+    await wait(scene, 1);
+    expect(scene.session.state).toBe('dormant');
+  });
+
+  test('anew when the machine wakes up, by a client whose call is in flight, too [session.idle]', async () => {
     await using scene = await open();
     const call = scene.call('tools/call', { name: 'export' });
     scene.begin(call);

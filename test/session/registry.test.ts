@@ -37,7 +37,9 @@ class Town implements AsyncDisposable {
   });
 
   async open(client?: object): Promise<Session> {
-    const session = this.registry.open(this.#line('initialize', { protocolVersion: '2025-11-25', clientInfo: client }));
+    const session = this.registry.open(
+      this.#line('initialize', { protocolVersion: '2025-11-25', clientInfo: client }),
+    );
     const connection = new FakeConnection();
     session.open(this.#line('initialize'), session.openStream(connection, 1, false));
     await settle();

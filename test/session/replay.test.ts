@@ -167,7 +167,10 @@ describe('what the next backend is told of settings', () => {
 
   test('is not what the server refused [session.replay]', async () => {
     const refuse = () => ({ error: { code: -32601, message: 'no such thing' } });
-    await using scene = await openWithSettings({ 'logging/setLevel': refuse, 'resources/unsubscribe': refuse });
+    await using scene = await openWithSettings({
+      'logging/setLevel': refuse,
+      'resources/unsubscribe': refuse,
+    });
     scene.call('resources/unsubscribe', { uri: 'a:' });
     await settle();
     const next = await kill(scene);
@@ -280,7 +283,9 @@ describe('a backend killed between two calls', () => {
     expect(call.connection.only.error?.message).toMatch(
       /^Not run: the server does not start \(it refused initialize: no licence\)\./,
     );
-    expect(scene.children.all.map(({ methods }) => methods.includes('tools/list'))).toEqual(Array(4).fill(false));
+    expect(scene.children.all.map(({ methods }) => methods.includes('tools/list'))).toEqual(
+      Array(4).fill(false),
+    );
     expect(scene.children.all.map(({ hasEnded }) => hasEnded)).toEqual(Array(4).fill(true));
     expect(scene.session.state).toBe('broken');
   });

@@ -22,21 +22,22 @@ async function say(scene: Scene, text: string): Promise<void> {
 const textsOf = ({ connection }: Pick<Exchange, 'connection'>) => connection.texts;
 
 describe('what a server says, or asks,', () => {
-  test.each([log('x'), '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', '{"jsonrpc":"2.0","id":0,"method":"roots/list"}'])(
-    'belongs to the one request in flight, before its answer [http.streams]: %s',
-    async (text) => {
-      await using scene = await Scene.open();
-      const get = scene.get();
-      const only = await call(scene);
-      await say(scene, text);
-      expect(textsOf(only)).toEqual([text]);
-      scene.children.last.answer(only);
-      await settle();
-      expect(textsOf(only)).toHaveLength(2);
-      expect(only.connection.hasEnded).toBe(true);
-      expect(textsOf(get)).toEqual([]);
-    },
-  );
+  test.each([
+    log('x'),
+    '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}',
+    '{"jsonrpc":"2.0","id":0,"method":"roots/list"}',
+  ])('belongs to the one request in flight, before its answer [http.streams]: %s', async (text) => {
+    await using scene = await Scene.open();
+    const get = scene.get();
+    const only = await call(scene);
+    await say(scene, text);
+    expect(textsOf(only)).toEqual([text]);
+    scene.children.last.answer(only);
+    await settle();
+    expect(textsOf(only)).toHaveLength(2);
+    expect(only.connection.hasEnded).toBe(true);
+    expect(textsOf(get)).toEqual([]);
+  });
 
   test('while it answers initialize belongs to that [http.streams]', async () => {
     await using scene = new Scene({ play: () => {} });
@@ -117,7 +118,8 @@ describe('what a server says, or asks,', () => {
   test('reaches the client as it was written [http.passthrough]', async () => {
     await using scene = await Scene.open();
     const get = scene.get();
-    const text = '{ "method":"notifications/vendor", "params":{"n":12345678901234567890, "x":1.0}, "jsonrpc":"2.0" }';
+    const text =
+      '{ "method":"notifications/vendor", "params":{"n":12345678901234567890, "x":1.0}, "jsonrpc":"2.0" }';
     await say(scene, text);
     expect(textsOf(get)).toEqual([text]);
   });
@@ -136,12 +138,26 @@ describe('progress', () => {
     expect([one, other, get].map(textsOf)).toEqual([[progress(1)], [progress('b')], []]);
   });
 
-  test('of a request that nobody knows goes to the GET stream', async () => {
+  test('of a request that nobody waits for any more is dropped', async () => {
     await using scene = await Scene.open();
     const get = scene.get();
     const only = await call(scene, { token: 1 });
     await say(scene, progress('1'));
-    expect([only, get].map(textsOf)).toEqual([[], [progress('1')]]);
+    expect([only, get].map(textsOf)).toEqual([[], []]);
+  });
+
+  test('of a task goes on after its request was answered, on the GET stream', async () => {
+    await using scene = await Scene.open();
+    const get = scene.get();
+    scene.call('tools/call', {
+      name: 'echo',
+      arguments: { text: 'x' },
+      task: {},
+      _meta: { progressToken: 'long' },
+    });
+    await settle();
+    await say(scene, progress('long'));
+    expect(textsOf(get)).toEqual([progress('long')]);
   });
 
   test('of a request whose client reads one JSON body goes to the GET stream', async () => {
@@ -177,15 +193,17 @@ describe('progress', () => {
 });
 
 describe('what is no message of the server', () => {
-  test.each(['hello', '{"jsonrpc":"1.0","method":"x"}', '[]', '{"jsonrpc":"2.0","id":"unasked","result":{}}'])(
-    'reaches nobody: %s [supervise.noise]',
-    async (text) => {
-      await using scene = await Scene.open();
-      const get = scene.get();
-      const only = await call(scene);
-      await say(scene, text);
-      expect([only, get].map(textsOf)).toEqual([[], []]);
-      expect(scene.session.state).toBe('active');
-    },
-  );
+  test.each([
+    'hello',
+    '{"jsonrpc":"1.0","method":"x"}',
+    '[]',
+    '{"jsonrpc":"2.0","id":"unasked","result":{}}',
+  ])('reaches nobody: %s [supervise.noise]', async (text) => {
+    await using scene = await Scene.open();
+    const get = scene.get();
+    const only = await call(scene);
+    await say(scene, text);
+    expect([only, get].map(textsOf)).toEqual([[], []]);
+    expect(scene.session.state).toBe('active');
+  });
 });

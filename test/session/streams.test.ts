@@ -7,7 +7,8 @@ const exportTool = (scene: Scene, kind?: 'json') =>
   scene.call('tools/call', { name: 'export' }, kind && { kind });
 const request = (id: number, name = 'export') =>
   `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}"}}`;
-const log = (data: string | number) => `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${data}"}}`;
+const log = (data: string | number) =>
+  `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${data}"}}`;
 
 async function answer(scene: Scene, ...ids: (number | Exchange)[]): Promise<void> {
   await settle();
@@ -255,13 +256,16 @@ describe('a client that lost its connection', () => {
     expect(scene.get('p2.0').connection.answers(call.id)).toHaveLength(1);
   });
 
-  test.each(['p99.0', 'p2.7', 'p1.0'])('of a stream that is not there is told so: %s [http.resume]', async (id) => {
-    await using scene = await Scene.open();
-    const call = exportTool(scene);
-    scene.begin(call);
-    await answer(scene, call);
-    expect(scene.get(id).stream).toBe('finished');
-  });
+  test.each(['p99.0', 'p2.7', 'p1.0'])(
+    'of a stream that is not there is told so: %s [http.resume]',
+    async (id) => {
+      await using scene = await Scene.open();
+      const call = exportTool(scene);
+      scene.begin(call);
+      await answer(scene, call);
+      expect(scene.get(id).stream).toBe('finished');
+    },
+  );
 
   test('may leave and come back often: each event comes once [http.resume]', async () => {
     await using scene = await Scene.open();

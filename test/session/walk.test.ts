@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isObject, parseJson } from '../../src/protocol/jsonrpc.js';
 import type { FakeChild, Received } from '../helpers/fake-child.js';
-import { type ConnectionKind, type Exchange, type FakeConnection, Scene, settle } from '../helpers/session.js';
+import {
+  type ConnectionKind,
+  type Exchange,
+  type FakeConnection,
+  Scene,
+  settle,
+} from '../helpers/session.js';
 
 /** One thing that happens; `pick` chooses to whom. `calm`: all that follows happens before the next thing does. */
 interface Event {
@@ -175,7 +181,14 @@ class World implements AsyncDisposable {
   };
 
   #play(child: FakeChild, nth: number): void {
-    const server: Server = { name: `server ${nth}`, child, isReady: false, handshake: [], calls: [], asked: 0 };
+    const server: Server = {
+      name: `server ${nth}`,
+      child,
+      isReady: false,
+      handshake: [],
+      calls: [],
+      asked: 0,
+    };
     this.servers.push(server);
     child.onReceived = (received) => {
       if (received.id === undefined) return;
@@ -189,7 +202,8 @@ class World implements AsyncDisposable {
   #ready(): void {
     const { server } = this;
     server.isReady = true;
-    for (const each of server.handshake.splice(0)) server.child.answer(each, { protocolVersion: '2025-11-25' });
+    for (const each of server.handshake.splice(0))
+      server.child.answer(each, { protocolVersion: '2025-11-25' });
   }
 
   #answer(pick: number): void {
@@ -202,14 +216,19 @@ class World implements AsyncDisposable {
     const { server } = this;
     if (server.child.hasEnded) return;
     const who = `${server.name}, ${server.asked}`;
-    server.child.reply(`{"jsonrpc":"2.0","id":${server.asked},"method":"roots/list","params":{"who":"${who}"}}`);
+    server.child.reply(
+      `{"jsonrpc":"2.0","id":${server.asked},"method":"roots/list","params":{"who":"${who}"}}`,
+    );
     server.asked += 1;
   }
 
   #clientAnswers(pick: number): void {
-    const asked = this.connections().flatMap(({ got }) => got.filter(({ method }) => method === 'roots/list'));
+    const asked = this.connections().flatMap(({ got }) =>
+      got.filter(({ method }) => method === 'roots/list'),
+    );
     const { id, params } = asked.at(-1 - (pick % 3)) ?? {};
-    if (id !== undefined) this.scene.send(JSON.stringify({ jsonrpc: '2.0', id, result: { to: params?.who } }));
+    if (id !== undefined)
+      this.scene.send(JSON.stringify({ jsonrpc: '2.0', id, result: { to: params?.who } }));
   }
 
   #call(method: string, kind: ConnectionKind = 'events'): void {
@@ -249,7 +268,10 @@ class World implements AsyncDisposable {
   }
 
   connections(): FakeConnection[] {
-    return [...this.requests.flatMap(({ connections }) => connections), ...this.#gets.map(({ connection }) => connection)];
+    return [
+      ...this.requests.flatMap(({ connections }) => connections),
+      ...this.#gets.map(({ connection }) => connection),
+    ];
   }
 }
 
@@ -262,7 +284,8 @@ function expectNoAnswerTooMany({ requests }: World): void {
   for (const request of requests) {
     const most = request.gone ? 0 : 1;
     expect(answersOf(request), `answers to ${request.id}`).toBeLessThanOrEqual(most);
-    if (request.atCancel !== undefined) expect(answersOf(request), `${request.id}, cancelled`).toBe(request.atCancel);
+    if (request.atCancel !== undefined)
+      expect(answersOf(request), `${request.id}, cancelled`).toBe(request.atCancel);
   }
 }
 
@@ -278,7 +301,9 @@ function expectAllAnswered({ requests }: World, isKept: boolean): void {
 function expectOrder({ servers }: World): void {
   const times = new Map<number, number>();
   for (const { child, name } of servers) {
-    const calls = child.lines.map((text) => JSON.parse(text)).filter(({ id, method }) => method && typeof id === 'number');
+    const calls = child.lines
+      .map((text) => JSON.parse(text))
+      .filter(({ id, method }) => method && typeof id === 'number');
     const own = calls.filter(({ method }) => method !== 'initialize');
     const isRepeated = own.map(({ id }) => times.has(id));
     expect(isRepeated, name).toEqual([...isRepeated].sort((a, b) => Number(b) - Number(a)));

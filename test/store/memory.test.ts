@@ -119,6 +119,20 @@ describe('bounds', () => {
     expect(seqsOf(store, 'g')).toEqual([1]);
   });
 
+  test('streams that were forgotten take no room from those that are kept', () => {
+    const store = makeMemoryStore();
+    const text = 'x'.repeat(MOST_CHARACTERS / (2 * MOST_STREAMS));
+    for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) {
+      store.append(S, `p${i}`, text);
+      store.finish(S, `p${i}`);
+    }
+    store.append(S, 'g', 'x'.repeat(MOST_CHARACTERS / 4));
+    const newest = Array.from({ length: MOST_STREAMS - 1 }, (_, i) =>
+      seqsOf(store, `p${2 * MOST_STREAMS - i}`),
+    );
+    expect(newest).toEqual(Array(MOST_STREAMS - 1).fill([1]));
+  });
+
   test('a stream that is not finished is not forgotten, however many there are', () => {
     const store = makeMemoryStore();
     for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) store.append(S, `p${i}`, 'x');
@@ -156,7 +170,10 @@ describe('bounds', () => {
 
 describe('the id of an event', () => {
   test('tells its stream and its place in it, and is read back as it was written [http.resume]', () => {
-    const stream = fc.oneof(fc.constant('g'), fc.nat({ max: 999_999_999_999_999 }).map((n) => `p${n}`));
+    const stream = fc.oneof(
+      fc.constant('g'),
+      fc.nat({ max: 999_999_999_999_999 }).map((n) => `p${n}`),
+    );
     fc.assert(
       fc.property(stream, fc.nat({ max: 999_999_999_999_999 }), (id, seq) => {
         expect(parseEventId(eventId(id, seq))).toEqual({ stream: id, seq });
@@ -165,7 +182,21 @@ describe('the id of an event', () => {
   });
 
   test('is one of ours or none: nothing else is read as one', () => {
-    const ids = ['', 'g', 'g.', '.1', 'p.1', 'g.-1', 'g.1.2', 'g1.1', 'x1.1', 'p1.1 ', ' p1.1', 'p1.1e3', 'g.٣'];
+    const ids = [
+      '',
+      'g',
+      'g.',
+      '.1',
+      'p.1',
+      'g.-1',
+      'g.1.2',
+      'g1.1',
+      'x1.1',
+      'p1.1 ',
+      ' p1.1',
+      'p1.1e3',
+      'g.٣',
+    ];
     for (const id of ids) expect(parseEventId(id)).toBeUndefined();
     expect(parseEventId(`g.${'9'.repeat(16)}`)).toBeUndefined();
     fc.assert(
