@@ -1,8 +1,9 @@
 // The front door: words → command; signals → stop; the exit code.
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
+import type { Bridge } from './bridge.js';
 import { parseArgv } from './commands/argv.js';
-import { type Running, run } from './commands/run.js';
+import { run } from './commands/run.js';
 import { BridgeError } from './errors.js';
 
 /** Ctrl-C waits so long for calls in flight (ms); SIGTERM and SIGHUP wait for the drain timeout. */
@@ -18,8 +19,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (parsed.kind === 'text') return end(process.stdout, parsed.text, 0);
   if (parsed.kind === 'wrong') return end(process.stderr, `${parsed.message}\n`, 2);
   try {
-    const running = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
-    stopOnSignals(running, parsed.options.drainTimeout);
+    const bridge = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
+    stopOnSignals(bridge, parsed.options.drainTimeout);
   } catch (error) {
     if (!(error instanceof BridgeError)) throw error;
     end(process.stderr, `${error.message}\n`, error.exitCode);
@@ -37,7 +38,7 @@ function end(stream: NodeJS.WriteStream, text: string, code: number): void {
 }
 
 /** The first signal stops, the second hastens, the third ends at once; however the process ends, no backend stays. */
-function stopOnSignals({ bridge, log }: Running, drainTimeout: number): void {
+function stopOnSignals(bridge: Bridge, drainTimeout: number): void {
   let signals = 0;
   const onSignal = (drain: number) => () => {
     signals += 1;
@@ -49,8 +50,5 @@ function stopOnSignals({ bridge, log }: Running, drainTimeout: number): void {
   process.on('SIGINT', onSignal(Math.min(INTERRUPT_DRAIN, drainTimeout)));
   process.on('SIGTERM', onSignal(drainTimeout));
   process.on('SIGHUP', onSignal(drainTimeout));
-  process.on('exit', () => {
-    bridge.kill();
-    log.flush();
-  });
+  process.on('exit', () => bridge.kill());
 }

@@ -57,7 +57,7 @@ export class Backend {
   #silent = false;
   #drainLimited = true;
 
-  /** Starts the process at once; what it does is told through `doors`, never before this returns. */
+  /** Starts the process at once; what it does is told through `doors`, and nothing of that before this returns. */
   constructor(plan: BackendPlan, doors: BackendDoors) {
     this.#plan = plan;
     this.#doors = doors;
@@ -71,7 +71,8 @@ export class Backend {
       onOutput: () => {
         if (this.state === 'starting') this.#arm('start');
       },
-      onBroken: (reason) => this.#onBroken(reason),
+      onClosed: (reason) => this.#onClosed(reason),
+      onTooLong: (reason) => this.#fail(reason),
     });
     child.onEnd((end) => this.#onEnd(end));
     this.#arm('start');
@@ -80,6 +81,11 @@ export class Backend {
 
   get state(): BackendState['name'] {
     return this.#state.name;
+  }
+
+  /** On its way out: calls in flight may finish, or it is being ended. */
+  get isLeaving(): boolean {
+    return this.state === 'draining' || this.state === 'stopping';
   }
 
   get hasEnded(): boolean {
@@ -213,7 +219,7 @@ export class Backend {
   }
 
   /** A server that lives on without its pipes can answer nobody; one that is ending is given the time to. */
-  #onBroken(reason: string): void {
+  #onClosed(reason: string): void {
     if (!this.#end && this.state !== 'stopping') setTimeout(() => this.#fail(reason), PIPE_GRACE).unref();
   }
 

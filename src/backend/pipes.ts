@@ -12,8 +12,10 @@ export interface PipeDoors {
   onStderr(text: string): void;
   /** Anything at all came. */
   onOutput(): void;
-  /** Nothing can pass any more, for this reason; the process may live on. */
-  onBroken(reason: string): void;
+  /** It has closed a pipe; the process may live on. */
+  onClosed(reason: string): void;
+  /** It wrote a line that nobody can hold; nothing of it is read any more. */
+  onTooLong(reason: string): void;
 }
 
 /** A line of stdout longer than this breaks the pipe (bytes). */
@@ -25,6 +27,7 @@ export class Pipes {
   readonly #child: Child;
   readonly #doors: PipeDoors;
   readonly #stderr: Stderr;
+  #endStdout = (): void => {};
   #outgoing = '';
 
   constructor(child: Child, doors: PipeDoors) {
@@ -32,7 +35,7 @@ export class Pipes {
     this.#doors = doors;
     this.#stderr = new Stderr((text) => doors.onStderr(text));
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => {});
-    child.stdin.on('close', () => doors.onBroken('it closed its stdin'));
+    child.stdin.on('close', () => doors.onClosed('it closed its stdin'));
     this.#readStdout();
     this.#readStderr();
   }
@@ -69,7 +72,10 @@ export class Pipes {
     setImmediate(check);
   }
 
+  /** What came of a last line is handed on, even if somebody holds the pipes open. */
   destroy(): void {
+    this.#endStdout();
+    this.#stderr.end();
     for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy();
   }
 
@@ -83,15 +89,16 @@ export class Pipes {
     const splitter = makeLineSplitter(LONGEST_LINE, {
       onLine: (text) => this.#onText(text),
       onTooLong: () =>
-        this.#doors.onBroken(`a line of more than ${LONGEST_LINE / 2 ** 20} MiB on its stdout`),
+        this.#doors.onTooLong(`a line of more than ${LONGEST_LINE / 2 ** 20} MiB on its stdout`),
     });
     this.#child.stdout.on('data', (chunk: Buffer) => {
       this.#doors.onOutput();
       splitter.push(chunk);
     });
+    this.#endStdout = () => splitter.end();
     this.#child.stdout.on('end', () => {
       splitter.end();
-      this.#doors.onBroken('it closed its stdout');
+      this.#doors.onClosed('it closed its stdout');
     });
   }
 
@@ -105,7 +112,7 @@ export class Pipes {
 
   #onText(text: string): void {
     const value = parseJson(text);
-    if (!Array.isArray(value)) return this.#onMessage(value, text);
+    if (!Array.isArray(value) || value.length === 0) return this.#onMessage(value, text);
     // A server of 2025-03-26 may answer in batches.
     const texts = elements(text);
     for (const [i, one] of value.entries()) this.#onMessage(one, texts[i] ?? '');

@@ -63,8 +63,8 @@ const JITTER = 0.2;
 /** Wait before the start that follows the n-th loss in a row, n ≥ 1 (ms): at once, then 250 · 2ⁿ ± 20 %, at most 30 s. */
 export function restartDelay(losses: number, chance: number): number {
   if (losses <= 1) return 0;
-  const full = Math.min(FIRST_DELAY * 2 ** (losses - 2), LONGEST_DELAY);
-  return Math.round(full * (1 - JITTER + 2 * JITTER * chance));
+  const jittered = FIRST_DELAY * 2 ** (losses - 2) * (1 - JITTER + 2 * JITTER * chance);
+  return Math.min(Math.round(jittered), LONGEST_DELAY);
 }
 
 /** What `input` does to the policy in `state`. */

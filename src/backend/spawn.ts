@@ -1,5 +1,7 @@
 // The only execa: one child process with three pipes, in a process group of its own.
-import type { Readable, Writable } from 'node:stream';
+import { closeSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 
 /** What to run, where and with what. Nothing is inherited from the bridge's own environment. */
 export interface SpawnSpec {
@@ -31,6 +33,8 @@ export type Spawn = (spec: SpawnSpec) => Child;
 export async function loadSpawn(): Promise<Spawn> {
   const { execa } = await import('execa');
   return ({ command: [file, ...args], cwd, env, shell }) => {
+    const shortage = findShortage();
+    if (shortage) return makeUnspawned(shortage);
     const subprocess = execa(file, args, {
       cwd,
       env,
@@ -61,6 +65,34 @@ export async function loadSpawn(): Promise<Spawn> {
       },
     };
   };
+}
+
+/** Three pipes take two descriptors each, and the start of a process two more for a moment. */
+const DESCRIPTORS = 10;
+
+/**
+ * Without descriptors left, Node emits an error on a child that nobody has been given yet, which ends the bridge: so it is
+ * seen before.
+ */
+function findShortage(): string | undefined {
+  const opened: number[] = [];
+  try {
+    while (opened.length < DESCRIPTORS) opened.push(openSync(devNull, 'r'));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+function makeUnspawned(code: string): Child {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
+  const message = 'no file descriptors are left';
+  const onEnd: Child['onEnd'] = (listener) =>
+    setImmediate(() => listener({ kind: 'spawn-failed', code, message }));
+  return { pid: undefined, stdin, stdout, stderr, onEnd };
 }
 
 function spawnFailure(result: { code?: string | undefined; shortMessage?: string | undefined }): ChildEnd {

@@ -21,11 +21,8 @@ export class Stderr {
   push(chunk: Buffer): void {
     const lines = (this.#rest + this.#decoder.write(chunk)).split(/\r?\n/);
     this.#rest = lines.pop() ?? '';
-    lines.forEach(this.#take);
-    while (this.#rest.length > LONGEST_LINE) {
-      this.#take(this.#rest.slice(0, LONGEST_LINE));
-      this.#rest = this.#rest.slice(LONGEST_LINE);
-    }
+    for (const line of lines) this.#take(this.#inPieces(line));
+    this.#rest = this.#inPieces(this.#rest);
   }
 
   end(): void {
@@ -43,6 +40,16 @@ export class Stderr {
       kept.unshift(line);
     }
     return kept;
+  }
+
+  /** Hands on what is too long for one line; returns what is left of it. */
+  #inPieces(line: string): string {
+    let left = line;
+    while (left.length > LONGEST_LINE) {
+      this.#take(left.slice(0, LONGEST_LINE));
+      left = left.slice(LONGEST_LINE);
+    }
+    return left;
   }
 
   readonly #take = (line: string): void => {

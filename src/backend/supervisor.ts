@@ -92,7 +92,7 @@ export class Supervisor {
 
   /** Ends every wait for a process to end by itself. */
   hasten(): void {
-    for (const backend of this.#alive) backend.hasten();
+    for (const backend of this.#alive) if (backend.isLeaving) backend.hasten();
   }
 
   /** Kills every process at once; for the last moment of the bridge. */
@@ -201,7 +201,9 @@ export class Supervisor {
     this.#doors.onSilent(backend);
     if (backend === this.#current) {
       this.#current = undefined;
-      const { halted, closed } = this.#starts;
+      const { closed } = this.#starts;
+      // What breaks the starts of others does not take a backend that served its one restart.
+      const halted = this.#starts.halted && backend.exit.whileStarting;
       this.#input({ kind: 'lost', halted, closed, chance: Math.random() });
     } else if (backend === this.#next) {
       this.#next = undefined;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
 import { BridgeError } from '../errors.js';
 import type { Options } from '../options.js';
-import type { Log } from '../report/log.js';
+import type { Reporter } from '../report/report.js';
 import { serverEnv } from './argv.js';
 import { findFault } from './find-command.js';
 import { choosePort } from './port.js';
@@ -19,13 +19,8 @@ export interface RunPlan {
   readonly folder: string;
 }
 
-export interface Running {
-  readonly bridge: Bridge;
-  readonly log: Log;
-}
-
 /** Starts the bridge and says where it is. Throws a BridgeError if it cannot run. */
-export async function run(plan: RunPlan): Promise<Running> {
+export async function run(plan: RunPlan): Promise<Bridge> {
   const { options, command, folder } = plan;
   const env = serverEnv(plan.env, options);
   if (!env.ok) throw new BridgeError(env.message, 2);
@@ -36,19 +31,15 @@ export async function run(plan: RunPlan): Promise<Running> {
   const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
   if (fault) throw new BridgeError(fault, 2);
   const port = choosePort(options, folder);
-  let log: Log | undefined;
   const bridge = await startBridge({
     options,
     listen: { host: options.host, ports: port.candidates, from: port.from },
     spec: { command, cwd, env: env.value, shell: options.shell },
     version: plan.version,
-    makeReporter: async () => {
-      log = await loadLog(options, plan.env);
-      return log.report;
-    },
+    makeReporter: () => loadReporter(options, plan.env),
   });
   announce(bridge, plan);
-  return { bridge, log: log ?? (await loadLog(options, plan.env)) };
+  return bridge;
 }
 
 function announce({ url, report }: Bridge, { command, folder, warnings }: RunPlan): void {
@@ -66,8 +57,8 @@ function serverName(folder: string): string {
 }
 
 /** Loaded only when the bridge listens: pino is a third of what there is to load. */
-async function loadLog(options: Options, env: RunPlan['env']): Promise<Log> {
-  const { makeLog } = await import('../report/log.js');
+async function loadReporter(options: Options, env: RunPlan['env']): Promise<Reporter> {
+  const { makeReporter } = await import('../report/log.js');
   const isTty = process.stderr.isTTY === true;
-  return makeLog(options, isTty, isTty && !env.NO_COLOR);
+  return makeReporter({ options, isTty, colorize: isTty && !env.NO_COLOR });
 }

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Refusal, refusal } from '../errors.js';
 import type { Options } from '../options.js';
-import { isSessionRevision, REVISION_HEADER, SESSION_HEADER, STATELESS_FROM } from '../protocol/mcp.js';
+import { isSessionRevision, REVISION_HEADER, SESSION_HEADER } from '../protocol/mcp.js';
 
 export type Checked = { readonly ok: true } | Refusal;
 
@@ -67,10 +67,6 @@ export function checkRevision(headers: IncomingHttpHeaders, agreed?: string): Ch
 
 export function revisionOf(headers: IncomingHttpHeaders): string | undefined {
   return single(headers[REVISION_HEADER]);
-}
-
-export function isStateless(headers: IncomingHttpHeaders): boolean {
-  return (revisionOf(headers) ?? '') >= STATELESS_FROM;
 }
 
 /** The session id: visible ASCII, and no longer than any that is given out. */

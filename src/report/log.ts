@@ -1,30 +1,29 @@
 // The only pino: reports → lines on stderr, pretty for people, JSON for programs.
+import { fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import type { Options } from '../options.js';
 import type { Report, Reporter } from './report.js';
 import { wordsFor } from './words.js';
 
-export interface Log {
-  readonly report: Reporter;
-  /** Writes what has not been written yet; the process may end after it. */
-  flush(): void;
+export interface LogPlan {
+  readonly options: Pick<Options, 'logLevel' | 'logFormat'>;
+  /** Whether stderr is a terminal; it decides the format where the options do not. */
+  readonly isTty: boolean;
+  readonly colorize: boolean;
 }
 
 const STDERR = 2;
 /** So much is kept for a reader of our stderr that does not read; more is dropped rather than waited for (bytes). */
 const MOST_UNREAD = 1024 * 1024;
 
-/** `isTty`: whether stderr is a terminal; it decides the format where the options do not. */
-export async function makeLog(
-  options: Pick<Options, 'logLevel' | 'logFormat'>,
-  isTty: boolean,
-  colorize: boolean,
-): Promise<Log> {
-  const pretty = (options.logFormat ?? (isTty ? 'pretty' : 'json')) === 'pretty';
-  // Writing to a terminal at once keeps our lines in order with the user's keys; a pipe that nobody reads must not
-  // stop the bridge.
-  const raw = pino.destination({ dest: STDERR, sync: isTty, ...(isTty ? {} : { maxLength: MOST_UNREAD }) });
-  const destination = pretty ? await prettyStream(raw, isTty, colorize) : raw;
+/** Tells reports on stderr, or on what stands in its place. */
+export async function makeReporter(
+  { options, isTty, colorize }: LogPlan,
+  stderr: DestinationStream = openStderr(),
+): Promise<Reporter> {
+  const isPretty = (options.logFormat ?? (isTty ? 'pretty' : 'json')) === 'pretty';
+  const destination = isPretty ? await pretty(stderr, colorize) : stderr;
   const logger = pino(
     {
       level: options.logLevel,
@@ -34,24 +33,38 @@ export async function makeLog(
     },
     destination,
   );
-  return {
-    report: (report: Report) => {
-      const { level, text, fields } = wordsFor(report);
-      if (logger.isLevelEnabled(level)) logger[level]({ session: report.label, ...fields }, text);
-    },
-    flush: () => raw.flushSync(),
+  return (report: Report) => {
+    const { level, text, fields } = wordsFor(report);
+    if (logger.isLevelEnabled(level)) logger[level]({ session: report.label, ...fields }, text);
   };
 }
 
-async function prettyStream(
-  destination: DestinationStream,
-  sync: boolean,
-  colorize: boolean,
-): Promise<DestinationStream> {
-  const { default: pretty } = await import('pino-pretty');
-  return pretty({
-    destination: destination as never,
-    sync,
+/** Terminals and files are written at once. A pipe that nobody reads must neither stop the bridge nor its end. */
+function openStderr(): DestinationStream {
+  const stats = fstatSync(STDERR);
+  if (!stats.isFIFO() && !stats.isSocket()) return pino.destination({ dest: STDERR, sync: true });
+  const socket = new Socket({ fd: ownDescriptor(), readable: false, writable: true });
+  socket.on('error', () => {});
+  socket.unref();
+  return {
+    write: (line) => {
+      if (socket.writableLength < MOST_UNREAD) socket.write(line);
+    },
+  };
+}
+
+/** A pipe that does not block is one for all who share its descriptor, so where it can be had we open one of our own. */
+function ownDescriptor(): number {
+  try {
+    return openSync('/proc/self/fd/2', 'a');
+  } catch {
+    return STDERR;
+  }
+}
+
+async function pretty(destination: DestinationStream, colorize: boolean): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty');
+  const format = prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'session,source,url,command,register,revision,pid,exit',
@@ -61,4 +74,10 @@ async function prettyStream(
       return log.source === 'server' ? `${log.session} | ${text}` : `${log.session}: ${text}`;
     },
   });
+  return {
+    write: (line) => {
+      const text: unknown = format(line);
+      if (typeof text === 'string') destination.write(text);
+    },
+  };
 }

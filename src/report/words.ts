@@ -34,7 +34,11 @@ export function wordsFor(report: Report): LogLine {
     case 'bridge.stopped':
       return { level: 'info', text: 'Stopped.' };
     case 'session.opened':
-      return { level: 'info', text: `connected (${report.revision})`, fields: { revision: report.revision } };
+      return {
+        level: 'info',
+        text: `connected (${plain(report.revision)})`,
+        fields: { revision: report.revision },
+      };
     case 'session.changed':
       return {
         level: 'info',
@@ -73,9 +77,15 @@ export function wordsFor(report: Report): LogLine {
     case 'restart.halted':
       return { level: 'error', text: halted(report.exit) };
     case 'request.repeated':
-      return { level: 'info', text: `${report.method} was lost with the server; it is sent to the next one` };
+      return {
+        level: 'info',
+        text: `${plain(report.method)} was lost with the server; it is sent to the next one`,
+      };
     case 'request.failed':
-      return { level: 'warn', text: `${report.method}: ${report.failure.verdict}: ${report.failure.cause}` };
+      return {
+        level: 'warn',
+        text: plain(`${report.method}: ${report.failure.verdict}: ${report.failure.cause}`),
+      };
     case 'message.dropped':
       return { level: 'debug', text: `dropped a message that nobody waits for: ${cut(report.text)}` };
     case 'rollout.began':
@@ -123,11 +133,11 @@ function listName(method: string): string {
 }
 
 function crashed(exit: Exit): string {
-  return `server ended (${describeExit(exit)})${exit.whileStarting ? ' while starting' : ''}`;
+  return `server ended (${plain(describeExit(exit))})${exit.whileStarting ? ' while starting' : ''}`;
 }
 
 function halted(exit: Exit | undefined): string {
-  return `server does not start${exit ? ` (${describeExit(exit)})` : ''}; a call tries one start, at most every 5 s`;
+  return `server does not start${exit ? ` (${plain(describeExit(exit))})` : ''}; a call tries one start, at most every 5 s`;
 }
 
 function stopping(running: number): string {
@@ -135,8 +145,13 @@ function stopping(running: number): string {
   return running > 0 ? `Stopping; waiting for ${calls} (Ctrl-C again to stop at once).` : 'Stopping.';
 }
 
+/** What came over the wire stays on its line: it could pretend to be another one. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}
+
 function cut(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text;
+  return text.length > 200 ? `${plain(text.slice(0, 200))}… (${text.length} characters)` : plain(text);
 }
 
 function stackOf(error: unknown): string {

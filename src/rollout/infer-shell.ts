@@ -58,8 +58,14 @@ class Reader {
     this.#add('');
     for (let c = this.#next(); c !== '"' && c !== ''; c = this.#next()) {
       if (c === '$' || c === '`') this.expands = true;
-      this.#add(c === '\\' ? this.#next() : c);
+      this.#add(c === '\\' ? this.#escaped() : c);
     }
+  }
+
+  /** Between double quotes a backslash is one, unless it stands before what it can take the meaning of. */
+  #escaped(): string {
+    const c = this.#next();
+    return '$`"\\'.includes(c) ? c : `\\${c}`;
   }
 
   #until(end: string): string {

@@ -9,7 +9,7 @@ import {
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
-import { SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
+import { DEFAULT_REVISION, SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
 import { replaceAt } from '../protocol/rewrite.js';
 import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
@@ -54,18 +54,20 @@ export class Handshake {
   openedEarly(opening: HeldRequest, result: string): void {
     const value = parseJson(result);
     const agreed = isObject(value) ? value.protocolVersion : undefined;
-    const requested = String(param(opening.line.message, 'protocolVersion'));
+    const requested = requestedRevision(opening.line);
     this.#early = opening.line.message.id;
     this.#record = { ...this.#record, revision: typeof agreed === 'string' ? agreed : requested };
   }
 
   /** The server has answered the client's `initialize`: the revision agreed on, or undefined if it refused. */
-  opened({ message: { params } }: RequestLine, { message }: ResponseLine): string | undefined {
+  opened(backend: Backend, request: RequestLine, { message }: ResponseLine): string | undefined {
     this.#opening = undefined;
     if ('error' in message) return undefined;
     const agreed = isObject(message.result) ? message.result.protocolVersion : undefined;
-    const revision = typeof agreed === 'string' ? agreed : String(param({ params }, 'protocolVersion'));
+    const revision = typeof agreed === 'string' ? agreed : requestedRevision(request);
     this.#record = { ...this.#record, revision };
+    // A client in a hurry said it before it had the answer.
+    if (this.#record.initialized !== undefined) backend.send(this.#record.initialized);
     return revision;
   }
 
@@ -126,6 +128,12 @@ export class Handshake {
 function settle(backend: Backend, problem: string | undefined): void {
   if (problem === undefined) backend.handshaken();
   else backend.refuse(problem);
+}
+
+/** The revision that an `initialize` asks for, or the one that a client without one is taken to speak. */
+export function requestedRevision({ message }: RequestLine): string {
+  const requested = param(message, 'protocolVersion');
+  return typeof requested === 'string' ? requested : DEFAULT_REVISION;
 }
 
 /** The record after the server accepted a request, or the same record if that changes nothing that lasts. */

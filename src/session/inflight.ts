@@ -36,6 +36,8 @@ export interface Asked {
   readonly stream: Stream;
 }
 
+const MOST_TASKS = 1_000;
+
 const ID = ['id'];
 const TOKEN_OF_REQUEST = ['params', '_meta', 'progressToken'];
 const TOKEN_OF_PROGRESS = ['params', 'progressToken'];
@@ -45,6 +47,8 @@ export class InFlight {
   readonly #sent = new Map<RequestId, Sent>();
   readonly #byToken = new Map<ProgressToken, Sent>();
   readonly #asked = new Map<RequestId, Asked>();
+  /** Progress tokens of tasks whose requests were answered, the newest ones. */
+  readonly #taskTokens = new Set<ProgressToken>();
   #lastAsked = -1;
 
   /** Requests that a backend has. */
@@ -97,6 +101,11 @@ export class InFlight {
     return this.#byToken.get(param(line.message, 'progressToken') as ProgressToken);
   }
 
+  /** Whether a progress notification is about a task, which goes on after its request was answered. */
+  isOfTask(line: NotificationLine): boolean {
+    return this.#taskTokens.has(param(line.message, 'progressToken') as ProgressToken);
+  }
+
   /** A request of a backend for the client: the text to send, under an id of the session's own. */
   ask(backend: Backend, line: RequestLine, stream: Stream): string {
     this.#lastAsked += 1;
@@ -147,8 +156,16 @@ export class InFlight {
     return asked;
   }
 
+  #rememberTask(token: ProgressToken): void {
+    this.#taskTokens.add(token);
+    const [oldest] = this.#taskTokens;
+    if (this.#taskTokens.size > MOST_TASKS && oldest !== undefined) this.#taskTokens.delete(oldest);
+  }
+
   #forgetToken(sent: Sent): void {
     const token = progressToken(sent.line.message);
-    if (token !== undefined && this.#byToken.get(token) === sent) this.#byToken.delete(token);
+    if (token === undefined || this.#byToken.get(token) !== sent) return;
+    this.#byToken.delete(token);
+    if (param(sent.line.message, 'task') !== undefined) this.#rememberTask(token);
   }
 }

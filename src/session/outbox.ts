@@ -68,6 +68,7 @@ export class Outbox {
   #written = 0;
   #takeovers: number[] = [];
   readonly #announced = new Set<string>();
+  #isClosed = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -124,7 +125,7 @@ export class Outbox {
   say(stream: Stream, text: string): void {
     this.begin(stream);
     // Nobody knows this stream and nobody listens: its client left before it heard of it.
-    if (!stream.resumable) return;
+    if (!stream.resumable || this.#isClosed) return;
     const seq = this.#options.store.append(this.#options.session, stream.id, text);
     if (!stream.connection) return;
     stream.connection.write(eventText(eventId(stream.id, seq), text));
@@ -167,6 +168,7 @@ export class Outbox {
 
   /** Ends every connection; streams that are not finished can be resumed, if anybody is there to ask. */
   close(): void {
+    this.#isClosed = true;
     for (const stream of [this.standalone, ...this.#resumable.values()]) {
       stream.connection?.end();
       stream.connection = undefined;
@@ -205,8 +207,7 @@ export class Outbox {
     connection.begin(this.#options.primes() ? primingText(eventId(stream.id, seq), this.#options.retry) : '');
     for (const event of backlog.events)
       connection.write(eventText(eventId(stream.id, event.seq), event.text));
-    if (stream === this.standalone)
-      this.#written = Math.max(this.#written, seq, backlog.events.at(-1)?.seq ?? 0);
+    if (stream === this.standalone) this.#written = backlog.events.at(-1)?.seq ?? this.#written;
   }
 
   #mayTakeOver(now: number): boolean {

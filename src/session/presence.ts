@@ -18,11 +18,13 @@ export class Presence {
   }
 
   /**
-   * Nothing has come for `limit` ms, and for as long nobody has waited on `streams`: no connection was open, and no
-   * client had left one of them less than `limit` ms before. To be asked often: waiting is seen when it is asked.
+   * Nothing has come for `limit` ms, and for as long nobody has waited on `streams`: no connection was open. To be asked
+   * often: that one is open is seen when it is asked.
    */
   isIdle(now: number, limit: number, streams: readonly Stream[]): boolean {
-    if (streams.some((stream) => isWaitedFor(stream, now, limit))) this.touch(now);
+    for (const { connection, leftAt } of streams) {
+      this.touch(Math.max(this.#activeAt, connection ? now : (leftAt ?? 0)));
+    }
     return now - this.#activeAt >= limit;
   }
 
@@ -36,8 +38,4 @@ export class Presence {
     this.touch(now);
     for (const stream of streams) if (stream.leftAt !== undefined) stream.leftAt = now;
   }
-}
-
-function isWaitedFor({ connection, leftAt }: Stream, now: number, limit: number): boolean {
-  return connection !== undefined || (leftAt !== undefined && now - leftAt < limit);
 }

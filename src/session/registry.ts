@@ -35,7 +35,7 @@ export class Registry {
 
   constructor(plan: RegistryPlan) {
     this.#plan = plan;
-    const every = Math.min(SWEEP_EVERY, Math.max(plan.options.idleTimeout / 4, 50));
+    const every = Math.min(SWEEP_EVERY, Math.max((plan.options.idleTimeout || SWEEP_EVERY) / 4, 50));
     this.#sweeper = setInterval(() => this.#sweep(performance.now()), every).unref();
   }
 

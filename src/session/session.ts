@@ -26,7 +26,7 @@ import type { Store } from '../store/store.js';
 import { Catalog } from './catalog.js';
 import { Early } from './early.js';
 import { ENDED, gaveUp, notRun, OVERLOADED, STOPPED } from './failures.js';
-import { Handshake } from './handshake.js';
+import { Handshake, requestedRevision } from './handshake.js';
 import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
@@ -103,7 +103,7 @@ export class Session {
     this.id = plan.id;
     this.#plan = plan;
     this.#handshake = new Handshake(plan.store, plan.id, initialize);
-    const requested = String(param(initialize.message, 'protocolVersion'));
+    const requested = requestedRevision(initialize);
     const primes = () => understandsPriming(this.#handshake.revision ?? requested);
     this.#outbox = new Outbox({ store: plan.store, session: plan.id, retry: RETRY, primes });
     this.#hold = new Hold(plan.options.holdTimeout, {
@@ -144,7 +144,10 @@ export class Session {
         this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit));
         this.#takenUp(exit);
       },
-      onLine: (backend, line) => this.#traffic.onLine(backend, line),
+      onLine: (backend, line) => {
+        if (line.kind !== 'notification') this.#presence.touch();
+        this.#traffic.onLine(backend, line);
+      },
       report: plan.report,
     });
   }
@@ -328,8 +331,8 @@ export class Session {
         for (const held of this.#hold.takeAll()) this.#forward(held);
         return;
       case 'answer-all':
-        this.#traffic.failAll(failure);
-        return this.#answerHeld(notRun(failure));
+        this.#answerHeld(notRun(failure));
+        return this.#traffic.failAll(failure);
       case 'answer-held':
         return this.#answerHeld(failure);
       case 'want':
@@ -363,13 +366,17 @@ export class Session {
 
   #answerHeld(failure: CallFailure): void {
     const opening = this.#handshake.takeOpening();
-    if (opening) this.#traffic.fail(opening, failure);
+    if (opening) {
+      this.#traffic.withdraw(opening.line.message.id);
+      this.#traffic.fail(opening, failure);
+    }
     this.#hold.refuseAll(failure);
   }
 
   #refuse(held: Held, failure: CallFailure): void {
-    if ('stream' in held) this.#traffic.fail(held, failure);
-    else this.#traffic.dropped(held.line);
+    if (!('stream' in held)) this.#traffic.dropped(held.line);
+    // What a lost backend had may have run there, whatever keeps it from the next one.
+    else this.#traffic.fail(held, held.again ? { ...failure, verdict: 'May have run' } : failure);
   }
 
   #forget(): void {
@@ -396,12 +403,13 @@ export class Session {
   }
 
   #onOpened(backend: Backend, { stream, line }: Sent, answer: ResponseLine): void {
-    const revision = this.#handshake.opened(line, answer);
+    const revision = this.#handshake.opened(backend, line, answer);
     const text = withListChanged(answer.text);
     if (revision !== undefined) {
       this.#catalog.seen(line, { ...answer, text }, true);
-      // The record is kept before the client has the answer.
-      backend.handshaken();
+      // The record is kept before the client has the answer; a backend that has ended meanwhile is followed by another.
+      if (backend.state === 'starting') backend.handshaken();
+      else this.#meet({ kind: 'opened' });
       this.#plan.report({ kind: 'session.opened', revision });
     }
     this.#outbox.answer(stream, text);

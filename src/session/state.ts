@@ -179,7 +179,7 @@ const TABLE: Cells = {
     opened: stay,
     // A change may mend it: what comes now waits for that, and for the backend that is then started.
     'hold-begins': ({ reasons }, { reason }) => step(holding(add(reasons, reason))),
-    'hold-ends': stay,
+    'hold-ends': dropReason,
     ready: (state) => served(state),
     lost: stay,
     'gave-up': stay,
@@ -218,7 +218,8 @@ const TABLE: Cells = {
     call: wake,
     notification: drop,
     idle: stay,
-    ended: () => step(CLOSED, 'forget'),
+    // Its backend may still be ending, with a call whose client has come back.
+    ended: close,
     shutdown: stay,
   },
   closed: {

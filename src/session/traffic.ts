@@ -63,9 +63,9 @@ export class Traffic {
     return outcome;
   }
 
-  /** The request is answered without its backend; what that still says is nobody's. */
-  withdraw(id: RequestId): Sent | undefined {
-    return this.#inFlight.take(id);
+  /** The request is answered without its backend; what that still says of it is nobody's. */
+  withdraw(id: RequestId): void {
+    this.#inFlight.take(id);
   }
 
   /** The client's answer to what a backend asked goes to the backend that asked it, whatever serves by now. */
@@ -115,7 +115,7 @@ export class Traffic {
   settle(backend: Backend, mayRepeat: (sent: Sent) => boolean): Sent[] {
     for (const { id, stream } of this.#inFlight.takeAllAsked(backend)) {
       const text = notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
-      this.#outbox.say(this.#outbox.canSay(stream) ? stream : this.#outbox.standalone, text);
+      this.#outbox.say(this.#open(stream), text);
     }
     const again: Sent[] = [];
     for (const sent of this.#inFlight.takeAll(backend)) {
@@ -160,10 +160,10 @@ export class Traffic {
   #onNotification(backend: Backend, line: NotificationLine): void {
     switch (line.message.method) {
       case PROGRESS:
-        return this.#outbox.say(this.#streamOfProgress(line), line.text);
+        return this.#onProgress(line);
       case CANCELLED: {
         const withdrawn = this.#inFlight.withdrawn(backend, line);
-        if (withdrawn) this.#outbox.say(withdrawn.stream, withdrawn.text);
+        if (withdrawn) this.#outbox.say(this.#open(withdrawn.stream), withdrawn.text);
         else this.dropped(line);
         return;
       }
@@ -179,9 +179,17 @@ export class Traffic {
     }
   }
 
-  #streamOfProgress(line: NotificationLine): Stream {
+  /** A task is told of after its request was answered; any other request is over then. */
+  #onProgress(line: NotificationLine): void {
     const stream = this.#inFlight.ofProgress(line)?.stream;
-    return stream && this.#outbox.canSay(stream) ? stream : this.#outbox.standalone;
+    if (stream) this.#outbox.say(this.#open(stream), line.text);
+    else if (this.#inFlight.isOfTask(line)) this.#outbox.say(this.#outbox.standalone, line.text);
+    else this.dropped(line);
+  }
+
+  /** The stream, or the standalone one if it can carry nothing more. */
+  #open(stream: Stream): Stream {
+    return this.#outbox.canSay(stream) ? stream : this.#outbox.standalone;
   }
 
   #route(line: Line): Stream {

@@ -55,7 +55,8 @@ export function makeMemoryStore(): Store {
       return log.seq;
     },
     finish: (session, stream) => {
-      logOf(keptOf(session), stream).finished = true;
+      const log = sessions.get(session)?.logs.get(stream);
+      if (log) log.finished = true;
     },
     after: (session, stream, seq) => {
       const log = sessions.get(session)?.logs.get(stream);
@@ -71,19 +72,17 @@ function makeRoom(kept: Kept, grown: Log): void {
     if (!log) return;
     dropOldest(kept, log);
   }
-  if (kept.logs.size > STREAMS_PER_SESSION) dropFinished(kept);
+  while (kept.logs.size > STREAMS_PER_SESSION && dropFinished(kept));
 }
 
 function dropOldest(kept: Kept, log: Log): void {
   kept.size -= log.events.shift()?.text.length ?? 0;
 }
 
-/** The oldest stream that is finished; one that is not may still be read from the start. */
-function dropFinished(kept: Kept): void {
-  for (const [stream, log] of kept.logs) {
-    if (!log.finished) continue;
-    for (const event of log.events) kept.size -= event.text.length;
-    kept.logs.delete(stream);
-    return;
-  }
+/** Drops the oldest stream that is finished, if there is one; one that is not may still be read from the start. */
+function dropFinished(kept: Kept): boolean {
+  const [stream, log] = [...kept.logs].find(([, { finished }]) => finished) ?? [];
+  if (stream === undefined || !log) return false;
+  for (const event of log.events) kept.size -= event.text.length;
+  return kept.logs.delete(stream);
 }

@@ -73,10 +73,8 @@ export class Lives {
   /** Sends a request, and waits for the text of its answer. */
   async ask({ backend, lines, told }: Life, method: string, params: object = {}): Promise<string> {
     const id = this.send(backend, method, params);
-    const answer = await until(
-      () => lines.find(({ kind, message }) => kind === 'response' && 'id' in message && message.id === id),
-      `the answer to ${method} among ${JSON.stringify(told).slice(0, 500)}`,
-    );
+    const isAnswer = ({ kind, message }: Line) => kind === 'response' && 'id' in message && message.id === id;
+    const answer = await until(() => lines.find(isAnswer) ?? fail(told.slice(-5)), `the answer to ${method}`);
     return answer.text;
   }
 
@@ -132,12 +130,16 @@ function killIfAlive(seen: Process): void {
 }
 
 export async function untilSilent({ backend, told }: Life): Promise<void> {
-  await until(() => told.includes('silent'), `the silence of pid ${backend.pid}, after ${told.slice(-5)}`);
+  await until(() => told.includes('silent') || fail(told.slice(-5)), `the silence of pid ${backend.pid}`);
 }
 
 /** Waits until it has said this on stderr. */
 export async function untilSaid(life: Life, words: string): Promise<void> {
-  await until(() => stderrOf(life).includes(words), `"${words}" on stderr`);
+  await until(() => stderrOf(life).includes(words) || fail(stderrOf(life)), `"${words}" on stderr`);
+}
+
+function fail(seen: readonly string[]): never {
+  throw new Error(inspect(seen, { maxStringLength: 300 }));
 }
 
 export function stderrOf({ reports }: Life): string[] {

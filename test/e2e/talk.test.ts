@@ -131,15 +131,15 @@ describe('a client of SDK 2 that would rather have no session', () => {
     expect(bridge.lines.filter(({ msg }) => msg.startsWith('server started'))).toEqual([]);
   });
 
-  it.each(['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'])(
-    'speaks %s if that is all it can [http.passthrough]',
-    async (revision) => {
-      await using bridge = await reachBridge();
+  it('speaks the revision that is all it can [http.passthrough]', async () => {
+    await using bridge = await reachBridge();
+    const speak = async (revision: string) => {
       await using client = await connectV2(bridge.url, { versions: [revision] });
       expect(client.revision).toBe(revision);
       expect(await client.call('echo', { text: 'hello' })).toBe('hello');
-    },
-  );
+    };
+    await Promise.all(['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'].map(speak));
+  });
 });
 
 function isLog({ method }: { method: string }): boolean {

@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { onTestFailed } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import { descendantsOf, findProcess, isAlive, type Process, untilGone } from './processes.js';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
 
 const START_DEADLINE = 15_000;
@@ -21,7 +21,6 @@ export interface LogLine {
   readonly msg: string;
   readonly level?: string;
   readonly url?: string;
-  readonly register?: string;
   readonly session?: string;
   readonly source?: string;
   readonly pid?: number;
@@ -120,6 +119,10 @@ export class BridgeProcess implements AsyncDisposable {
     this.#child.stdout.setEncoding('utf8').on('data', (text) => (this.#stdout += text));
     createInterface({ input: this.#child.stderr }).on('line', (text) => this.#take(text));
     process.once('exit', this.#onExit);
+    // A test that failed half-way, or in its time, disposes of nothing.
+    onTestFinished(async () => {
+      if (!this.#closed) await this[Symbol.asyncDispose]();
+    });
     onTestFailed(() => console.log(`mcp-bridge ${words.join(' ')}\n${this.#said()}`));
   }
 
@@ -137,20 +140,18 @@ export class BridgeProcess implements AsyncDisposable {
 
   /** Resolves with the first line, which says where it listens. */
   listening(): Promise<LogLine> {
-    return this.untilLine(({ url }) => url !== undefined, 'the line with the URL', {
-      within: START_DEADLINE,
-    });
+    return this.untilLine(({ url }) => url !== undefined, 'the line with the URL', START_DEADLINE);
   }
 
-  /** The first line that `isIt`, of those there are and those to come; with `from`, only of those after so many. */
+  /** The first line that `isIt`, of those there are and those to come `within` so many ms. */
   async untilLine(
     isIt: (line: LogLine) => boolean,
     what: string,
-    { from = 0, within = LINE_DEADLINE } = {},
+    within: number = LINE_DEADLINE,
   ): Promise<LogLine> {
     const deadline = performance.now() + within;
     for (;;) {
-      const found = this.lines.slice(from).find(isIt);
+      const found = this.lines.find(isIt);
       if (found) return found;
       if (this.#closed) throw new Error(`Waited for ${what}, but the bridge has ended:\n${this.#said()}`);
       if (performance.now() > deadline) throw new Error(`Waited for ${what}; there was:\n${this.#said()}`);
@@ -159,8 +160,8 @@ export class BridgeProcess implements AsyncDisposable {
   }
 
   /** The first line with this text. */
-  untilSaid(text: string, options?: { from?: number; within?: number }): Promise<LogLine> {
-    return this.untilLine(({ msg }) => msg.includes(text), JSON.stringify(text), options);
+  untilSaid(text: string): Promise<LogLine> {
+    return this.untilLine(({ msg }) => msg.includes(text), JSON.stringify(text));
   }
 
   async health(): Promise<Health> {

@@ -26,14 +26,14 @@ export interface V2Plan extends ClientPlan {
   readonly versions?: string[];
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly onprogress?: (progress: { progress: number; total?: number | undefined }) => void;
   readonly signal?: AbortSignal;
   readonly timeout?: number;
 }
 
 /** A notification of the server. */
-export interface Heard {
+interface Heard {
   readonly method: string;
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -29,6 +29,8 @@ export interface StartPlan {
   /** The bridge's options, as a user spells them: `['--max-body', '1KiB']`. */
   readonly options?: readonly string[];
   readonly ops?: Ops;
+  /** Several tests have it: its processes must be gone when it was closed, not after each test. */
+  readonly shared?: boolean;
 }
 
 export interface TestEndpoint extends AsyncDisposable, Omit<Reports, 'report'> {
@@ -45,7 +47,7 @@ const QUIET_OPS: Ops = { health: () => ({ status: 'healthy' }), isReady: () => t
 /** Starts an endpoint on a free port; a process of the server comes with each session. */
 export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint> {
   const options = readOptions(plan.options);
-  const reports = makeReports();
+  const reports = makeReports(plan.shared);
   const endpoint = await listen({ host: options.host, ports: [0], from: 'a test' });
   const spawn = await loadSpawn();
   const registry = new Registry({
@@ -63,6 +65,7 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
     for (const supervisor of registry.supervisors()) supervisor.kill();
     await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
     await endpoint.close();
+    for (const pid of reports.pids()) seen.add(pid);
   };
   return {
     ...reports,
@@ -104,7 +107,7 @@ export interface Reports {
 }
 
 /** Keeps what is told, and lets tests wait for that instead of for time. */
-export function makeReports(): Reports {
+export function makeReports(shared = false): Reports {
   const told: Report[] = [];
   const waiting = new Set<() => void>();
   const until: Reports['until'] = (kind, isIt = () => true) =>
@@ -126,7 +129,7 @@ export function makeReports(): Reports {
   return {
     report: (report) => {
       told.push(report);
-      for (const pid of pidsOf([report])) seen.add(pid);
+      for (const pid of shared ? [] : pidsOf([report])) seen.add(pid);
       for (const check of [...waiting]) check();
     },
     told,
@@ -153,7 +156,7 @@ function onlyOne<T>(items: readonly T[]): T {
 /** The processes of all backends that were started since the last look. */
 const seen = new Set<number>();
 
-/** For `afterEach`: every backend that the test started is gone. */
+/** For `afterEach`, and `afterAll` where an endpoint is shared: every backend that was started is gone. */
 export function expectNoBackendLeft(): void {
   const left = [...seen].filter(isRunning);
   seen.clear();

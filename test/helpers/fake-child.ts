@@ -4,7 +4,7 @@ import type { Child, ChildEnd, Spawn } from '../../src/backend/spawn.js';
 import { isObject, parseJson, type RequestId } from '../../src/protocol/jsonrpc.js';
 
 // Taken before a test puts fake timers in their place.
-const { setTimeout, clearTimeout } = globalThis;
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
 
 /** What has not come by then does not come (ms). */
 const DEADLINE = 5_000;
@@ -34,6 +34,7 @@ export class FakeChild implements Child {
   readonly #taken = new Set<number>();
   readonly #endListeners: ((end: ChildEnd) => void)[] = [];
   #rest = '';
+  #outgoing = '';
   #end: ChildEnd | undefined;
 
   constructor() {
@@ -64,9 +65,10 @@ export class FakeChild implements Child {
     );
   }
 
-  /** Writes one line to its stdout. */
+  /** Writes one line to its stdout. It arrives in a later turn of the event loop, as from a real process. */
   reply(text: string): void {
-    this.stdout.write(`${text}\n`);
+    if (this.#outgoing === '') setImmediate(this.#write);
+    this.#outgoing += `${text}\n`;
   }
 
   /** Answers a request; the id is written as JSON.stringify writes it. */
@@ -79,7 +81,7 @@ export class FakeChild implements Child {
     this.stderr.write(`${line}\n`);
   }
 
-  /** The process ends. What it wrote before still arrives, and later than the news of its end, as with real ones. */
+  /** The process ends. What it wrote before still arrives, but may be later than the news of its end, as with real ones. */
   end(code: number | null, signal: string | null = null): void {
     this.#finish({ kind: 'exited', code, signal });
   }
@@ -97,10 +99,17 @@ export class FakeChild implements Child {
   #finish(end: ChildEnd): void {
     if (this.#end) return;
     this.#end = end;
+    for (const listener of this.#endListeners) listener(end);
+    this.#write();
     this.stdout.end();
     this.stderr.end();
-    for (const listener of this.#endListeners) listener(end);
   }
+
+  readonly #write = (): void => {
+    const lines = this.#outgoing;
+    this.#outgoing = '';
+    if (lines !== '' && this.stdout.writable) this.stdout.write(lines);
+  };
 
   #read(chunk: Buffer): void {
     if (this.#end) return;

@@ -168,7 +168,10 @@ async function responseIn(events: AsyncIterable<StreamEvent>): Promise<RpcReply>
 async function* readEvents(response: IncomingMessage): AsyncGenerator<StreamEvent, void, undefined> {
   let rest = '';
   for await (const chunk of response.setEncoding('utf8')) {
-    const blocks = `${rest}${chunk}`.split('\n\n');
+    rest += chunk;
+    // Data is one line: a long one is not looked through again with each piece of it.
+    if (!chunk.includes('\n')) continue;
+    const blocks = rest.split('\n\n');
     rest = blocks.pop() ?? '';
     for (const block of blocks) yield parseEvent(block);
   }

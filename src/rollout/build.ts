@@ -1,0 +1,201 @@
+// One run of a build: its output, what its errors say, what it has made; and its end, with all that it has started.
+import { findEscaped, isTreeGone, signalTree } from '../backend/kill.js';
+import type { Child, ChildEnd, Spawn } from '../backend/spawn.js';
+import { Stderr } from '../backend/stderr.js';
+import { makeLineSplitter } from '../protocol/stdio.js';
+import { BuildErrors } from './build-errors.js';
+import { type CargoTold, isAboutRecorder, readTold } from './cargo.js';
+
+export interface BuildPlan {
+  /** What people call it. */
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly shell: boolean;
+  /** Variables besides those of the server. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Who tells what was made: cargo, on its stdout. */
+  readonly tells?: 'cargo';
+  /** What is made, where that is known before. */
+  readonly executable?: string;
+}
+
+export interface BuildResult {
+  readonly ok: boolean;
+  /** 127 where the command could not be started, as shells have it. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly ms: number;
+  /** The compiler's words from its first error on; nothing of a build that went well. */
+  readonly errors: string;
+  /** What is to be run, and the variables that it needs besides the server's own. */
+  readonly executable?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Build {
+  readonly done: Promise<BuildResult>;
+  /** Ends it with all that it has started; resolves when nothing of it is left. */
+  cancel(): Promise<void>;
+  /** Kills it with all that it has started, now and synchronously. For the last moment of the bridge. */
+  kill(): void;
+}
+
+export interface BuildDoors {
+  readonly spawn: Spawn;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How long it has between SIGTERM and SIGKILL (ms). */
+  readonly killTimeout: number;
+  /** A line that it has written, as it was written. */
+  readonly onOutput: (line: string) => void;
+}
+
+/** Time for what was written before the exit to arrive (ms). */
+const PIPE_GRACE = 250;
+/** Time for SIGKILL to be seen (ms). */
+const KILL_GRACE = 2_000;
+const POLL = { first: 5, longest: 100 };
+/** Cargo's longest message is an environment (bytes). */
+const LONGEST_MESSAGE = 8 * 1024 * 1024;
+
+/** Starts a build at once. */
+export function runBuild(plan: BuildPlan, doors: BuildDoors): Build {
+  const run = new BuildRun(plan, doors);
+  return { done: run.done, cancel: () => run.cancel(), kill: () => run.kill() };
+}
+
+class BuildRun {
+  readonly done: Promise<BuildResult>;
+  readonly #plan: BuildPlan;
+  readonly #doors: BuildDoors;
+  readonly #child: Child;
+  readonly #errors = new BuildErrors();
+  readonly #startedAt = performance.now();
+  #told: CargoTold | undefined;
+  #end: ChildEnd | undefined;
+  #escaped: readonly number[] = [];
+  #cancelled: Promise<void> | undefined;
+
+  constructor(plan: BuildPlan, doors: BuildDoors) {
+    this.#plan = plan;
+    this.#doors = doors;
+    const { command, shell } = plan;
+    this.#child = doors.spawn({ command, cwd: doors.cwd, env: { ...doors.env, ...plan.env }, shell });
+    const { stdin, stdout, stderr } = this.#child;
+    for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => {});
+    // There is nobody to answer it.
+    stdin.end();
+    this.#readLines(stderr);
+    if (plan.tells === 'cargo') this.#readMessages(stdout);
+    else this.#readLines(stdout);
+    this.done = this.#run();
+  }
+
+  cancel(): Promise<void> {
+    this.#cancelled ??= this.#cancel();
+    return this.#cancelled;
+  }
+
+  kill(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    if (!this.#end) this.#escaped = findEscaped(pid);
+    signalTree(pid, 'SIGKILL', this.#escaped);
+  }
+
+  async #run(): Promise<BuildResult> {
+    this.#end = await new Promise<ChildEnd>((resolve) => this.#child.onEnd(resolve));
+    // What it leaves behind in its group would write on while its output is run.
+    if (this.#child.pid !== undefined && !this.#cancelled) signalTree(this.#child.pid, 'SIGKILL');
+    await this.#pipesRead();
+    return this.#result(this.#end);
+  }
+
+  #pipesRead(): Promise<void> {
+    const { stdin, stdout, stderr } = this.#child;
+    return new Promise((resolve) => {
+      const check = () => {
+        if (stdout.closed && stderr.closed) finish();
+      };
+      const finish = () => {
+        clearTimeout(timer);
+        for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
+        resolve();
+      };
+      const timer = setTimeout(finish, PIPE_GRACE);
+      for (const pipe of [stdout, stderr]) pipe.once('close', check);
+      check();
+    });
+  }
+
+  #result(end: ChildEnd): BuildResult {
+    const ms = performance.now() - this.#startedAt;
+    if (end.kind === 'spawn-failed') {
+      const errors = `${this.#plan.command[0]} could not be started: ${end.code}`;
+      return { ok: false, exitCode: 127, signal: null, ms, errors };
+    }
+    const { code: exitCode, signal } = end;
+    const made = this.#made();
+    const ok = exitCode === 0 && !this.#cancelled && made !== undefined;
+    if (ok) return { ok, exitCode, signal, ms, errors: '', ...made };
+    const silent = exitCode === 0 && !this.#cancelled ? 'cargo did not tell what it would run.' : '';
+    return { ok, exitCode, signal, ms, errors: silent || this.#errors.text() };
+  }
+
+  /** What was made; undefined where that should have been told and was not. */
+  #made(): Pick<BuildResult, 'executable' | 'env'> | undefined {
+    const { tells, executable, env } = this.#plan;
+    if (tells === undefined) return { executable, env };
+    return this.#told && { executable: this.#told.executable, env: changed(this.#doors.env, this.#told.env) };
+  }
+
+  async #cancel(): Promise<void> {
+    const { pid } = this.#child;
+    if (pid === undefined || this.#end) return;
+    this.#escaped = findEscaped(pid);
+    signalTree(pid, 'SIGTERM', this.#escaped);
+    if (await this.#isGoneWithin(pid, this.#doors.killTimeout)) return;
+    this.kill();
+    await this.#isGoneWithin(pid, KILL_GRACE);
+  }
+
+  async #isGoneWithin(pid: number, ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms;
+    for (let wait = POLL.first; ; wait = Math.min(wait * 2, POLL.longest)) {
+      if (this.#end && isTreeGone(pid, this.#escaped)) return true;
+      if (performance.now() >= deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  #readLines(pipe: Child['stdout']): void {
+    const lines = new Stderr((line) => this.#take(line));
+    pipe.on('data', (chunk: Buffer) => lines.push(chunk));
+    pipe.on('end', () => lines.end());
+  }
+
+  #readMessages(pipe: Child['stdout']): void {
+    const splitter = makeLineSplitter(LONGEST_MESSAGE, {
+      onLine: (line) => {
+        this.#told = readTold(line) ?? this.#told;
+      },
+      onTooLong: () => {},
+    });
+    pipe.on('data', (chunk: Buffer) => splitter.push(chunk));
+    pipe.on('end', () => splitter.end());
+  }
+
+  #take(line: string): void {
+    if (this.#plan.tells === 'cargo' && isAboutRecorder(line)) return;
+    this.#doors.onOutput(line);
+    this.#errors.push(line);
+  }
+}
+
+/** The variables that have another value now. */
+function changed(
+  before: Readonly<Record<string, string | undefined>>,
+  after: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(after).filter(([key, value]) => before[key] !== value));
+}

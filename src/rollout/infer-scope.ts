@@ -1,0 +1,124 @@
+// Which files and folders are watched for what a command runs, and which never.
+import path from 'node:path';
+import { cargoSources } from './infer-cargo.js';
+import type { Look } from './infer-look.js';
+import type { Shown } from './infer-shown.js';
+import { LANGUAGES, type Language, MANIFESTS, OUTPUT_FOLDERS } from './infer-table.js';
+import { sourceLanguage, type Target } from './infer-target.js';
+
+export interface Scope {
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+  readonly extensions?: readonly string[] | undefined;
+  readonly never: readonly string[];
+  readonly executables: readonly string[];
+}
+
+const NOTHING: Scope = { folders: [], files: [], never: [], executables: [] };
+
+/** What is watched where the command alone says what runs. */
+export function scopeOf(target: Target, shown: Shown, look: Look): Scope {
+  switch (target.kind) {
+    case 'nothing':
+      return NOTHING;
+    case 'cargo':
+      return scopeOfCargo(shown, look);
+    case 'go':
+      return scopeOfProject(projectOf(look), LANGUAGES.go, undefined, look);
+    case 'project': {
+      const folder = projectOf(look) ?? (target.script && path.dirname(target.script));
+      return scopeOfProject(folder, target.language, target.script, look);
+    }
+    case 'tree':
+      return scopeOfTree(target.language, target.script, look);
+    case 'file':
+      return { ...NOTHING, files: [target.file], executables: target.isProgram ? [target.file] : [] };
+  }
+}
+
+/** What is watched where the user has named a build: the sources, not what is made of them. */
+export function scopeOfBuilt(target: Target, shown: Shown, look: Look): Scope {
+  if (target.kind === 'cargo') return scopeOfCargo(shown, look);
+  const folder = projectOf(look) ?? shown.folder;
+  const made = madeBy(target);
+  const executables = target.kind === 'file' && target.isProgram ? [target.file] : [];
+  const scope = scopeOfProject(folder, sourceLanguage(target), undefined, look);
+  if (made === undefined || scope.folders.length === 0) return { ...scope, executables };
+  return {
+    ...scope,
+    never: [...new Set([...scope.never, ...outputOf(made, folder, executables)])],
+    executables,
+  };
+}
+
+/** The folder of the project, unless it is too wide to be one. */
+export function projectOf(look: Look): string | undefined {
+  return look.project === undefined || isWide(look.project, look) ? undefined : look.project;
+}
+
+function scopeOfCargo(shown: Shown, look: Look): Scope {
+  return { ...cargoSources(shown, look.cargo), extensions: LANGUAGES.rust.extensions, executables: [] };
+}
+
+/** The folder of a script, and the manifest of its project; the script alone where its folder is too wide. */
+function scopeOfTree(language: Language, script: string, look: Look): Scope {
+  const folder = path.dirname(script);
+  const project = projectOf(look);
+  // A script in bin/ is the door of the code beside it.
+  const tree = path.basename(folder) === 'bin' && project ? path.dirname(folder) : folder;
+  if (isWide(tree, look)) return { ...NOTHING, files: [script] };
+  const beside = filesOf(look, ['package.json', '.env']).filter((file) => path.dirname(file) !== tree);
+  return { ...NOTHING, folders: [tree], files: beside, extensions: language.extensions };
+}
+
+/** All of a folder but what builds write to it; the script alone where the folder is too wide. */
+function scopeOfProject(
+  folder: string | undefined,
+  known: Language | undefined,
+  script: string | undefined,
+  look: Look,
+): Scope {
+  if (folder === undefined || isWide(folder, look)) return { ...NOTHING, files: script ? [script] : [] };
+  const language = known ?? languageOf(look);
+  const outputs = (language?.output ?? []).map((name) => path.join(folder, name));
+  if (look.outDir !== undefined) outputs.push(look.outDir);
+  const never = outputs.filter((output) => script === undefined || !isWithin(script, output));
+  return {
+    ...NOTHING,
+    folders: [folder],
+    files: filesOf(look, ['.env']),
+    extensions: language?.extensions,
+    never,
+  };
+}
+
+function madeBy(target: Target): string | undefined {
+  if (target.kind === 'file') return target.file;
+  return target.kind === 'tree' || target.kind === 'project' ? target.script : undefined;
+}
+
+/** The folder below `folder` that a build writes to, by its name; else the program itself. */
+function outputOf(made: string, folder: string, executables: readonly string[]): readonly string[] {
+  if (!isWithin(made, folder)) return [];
+  const names = path.relative(folder, made).split(path.sep).slice(0, -1);
+  const at = names.findIndex((name) => OUTPUT_FOLDERS.test(name));
+  return at < 0 ? executables : [path.join(folder, ...names.slice(0, at + 1))];
+}
+
+function filesOf(look: Look, names: readonly string[]): string[] {
+  const project = projectOf(look);
+  if (project === undefined) return [];
+  return names.filter((name) => look.files.includes(name)).map((name) => path.join(project, name));
+}
+
+function isWide(folder: string, { wide }: Look): boolean {
+  return path.dirname(folder) === folder || wide.includes(folder);
+}
+
+function languageOf({ files }: Look): Language | undefined {
+  return MANIFESTS.find(([name]) => files.some((file) => name.test(file)))?.[1];
+}
+
+export function isWithin(file: string, folder: string): boolean {
+  return file === folder || file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep);
+}

@@ -1,0 +1,143 @@
+// Who writes a file that changes again and again? A server after each start, or a build, must not cause the next one.
+// Pure: what is remembered, and what happened → what is remembered, and who was caught.
+import path from 'node:path';
+
+export type Writer = 'server' | 'build';
+
+export type LoopEvent =
+  | { readonly kind: 'started'; readonly at: number }
+  | { readonly kind: 'build-began'; readonly at: number }
+  | { readonly kind: 'build-ended'; readonly at: number }
+  /** Files that are others than before, and when each was touched. */
+  | {
+      readonly kind: 'changed';
+      readonly files: ReadonlyMap<string, { readonly first: number; readonly last: number }>;
+    };
+
+/** One occasion after the other on which a writer may write: the time after a start, or a build. */
+interface Occasions {
+  /** Counts them. */
+  readonly number: number;
+  readonly from: number;
+  readonly to: number;
+  /** Something has changed since this one began. */
+  readonly isSpent: boolean;
+  /** The files that changed on the last of them, or the one before. */
+  readonly rows: ReadonlyMap<string, Row>;
+}
+
+/** On how many occasions in a row a file changed, up to which one, and how soon at the earliest and the latest. */
+interface Row {
+  readonly upTo: number;
+  readonly length: number;
+  readonly soonest: number;
+  readonly latest: number;
+}
+
+export interface LoopMemory {
+  readonly server: Occasions;
+  readonly build: Occasions;
+  readonly caught: ReadonlyMap<string, Writer>;
+}
+
+export interface LoopStep {
+  readonly memory: LoopMemory;
+  /** Who was caught by this event. */
+  readonly caught: ReadonlyMap<string, Writer>;
+}
+
+/** What a server writes on its own, it writes so soon after its start (ms). */
+const AFTER_START = 3_000;
+/** What a build wrote is heard of so long after its end at most (ms). */
+const AFTER_BUILD = 500;
+/** So many occasions in a row are no accident. */
+const ROW = 3;
+/** Of a source file they may be: somebody edits it while slow builds go on. A build writes at the same moment of each. */
+const ROW_OF_SOURCE = 4;
+const STEADY = 250;
+
+/** Files that people and agents write; a server after its start does not. */
+const SOURCE =
+  /^\.(?:[cm]?[jt]sx?|vue|svelte|py|pyi|rs|go|java|kts?|scala|groovy|clj|cs|fs|vb|rb|php|pl|pm|lua|[rR]|jl|exs?|erl|hs|ml|swift|dart|zig|nim|[ch](?:pp|xx|h)?|cc|cxx|hpp|m|sh|ps1|sql|html|css|wasm|jar)$/;
+
+const NEVER: Occasions = { number: 0, from: Infinity, to: -Infinity, isSpent: true, rows: new Map() };
+
+export const UNAWARE: LoopMemory = { server: NEVER, build: NEVER, caught: new Map() };
+
+/** Whether what is heard of a file at that time means nothing. */
+export function isMuted({ caught, build }: LoopMemory, file: string, at: number): boolean {
+  const writer = caught.get(file);
+  return writer === 'server' || (writer === 'build' && build.from <= at && at <= build.to);
+}
+
+export function loopStep(memory: LoopMemory, event: LoopEvent): LoopStep {
+  switch (event.kind) {
+    case 'started':
+      return quiet({ ...memory, server: afterStart(memory.server, event.at) });
+    case 'build-began':
+      return quiet({ ...memory, build: next(memory.build, event.at, Infinity) });
+    case 'build-ended':
+      return quiet({ ...memory, build: { ...memory.build, to: event.at + AFTER_BUILD } });
+    case 'changed':
+      return afterChange(memory, event.files);
+  }
+}
+
+type Changed = Extract<LoopEvent, { kind: 'changed' }>['files'];
+
+function quiet(memory: LoopMemory): LoopStep {
+  return { memory, caught: new Map() };
+}
+
+/** Many sessions start many servers for one change: that is one occasion. */
+function afterStart(server: Occasions, at: number): Occasions {
+  const to = at + AFTER_START;
+  return server.isSpent || at > server.to ? next(server, at, to) : { ...server, to };
+}
+
+function next({ number, rows }: Occasions, from: number, to: number): Occasions {
+  const going = [...rows].filter(([, { upTo }]) => upTo === number);
+  return { number: number + 1, from, to, isSpent: false, rows: new Map(going) };
+}
+
+function afterChange({ server, build, caught }: LoopMemory, files: Changed): LoopStep {
+  const after = { server: count(server, files), build: count(build, files) };
+  const found = new Map<string, Writer>();
+  for (const file of files.keys()) {
+    const writer = writerOf(file, after.server.rows.get(file), after.build.rows.get(file));
+    if (writer) found.set(file, writer);
+  }
+  // What changes although it was caught was changed by somebody else: it counts again.
+  const kept = [...caught].filter(([file]) => !files.has(file));
+  return { memory: { ...after, caught: new Map([...kept, ...found]) }, caught: found };
+}
+
+function count(occasions: Occasions, files: Changed): Occasions {
+  const { number, from, to } = occasions;
+  const rows = new Map(occasions.rows);
+  for (const [file, { first, last }] of files) {
+    if (last < from || first > to) rows.delete(file);
+    else rows.set(file, longer(occasions.rows.get(file), number, Math.max(0, first - from)));
+  }
+  return { ...occasions, isSpent: true, rows };
+}
+
+function longer(row: Row | undefined, number: number, offset: number): Row {
+  const alone = { upTo: number, length: 1, soonest: offset, latest: offset };
+  if (!row || row.upTo < number - 1) return alone;
+  if (row.upTo === number) return row;
+  const { length, soonest, latest } = row;
+  return {
+    upTo: number,
+    length: length + 1,
+    soonest: Math.min(soonest, offset),
+    latest: Math.max(latest, offset),
+  };
+}
+
+function writerOf(file: string, started: Row | undefined, built: Row | undefined): Writer | undefined {
+  const isSource = SOURCE.test(path.extname(file));
+  if (started && !isSource && started.length >= ROW) return 'server';
+  if (!built || built.length < (isSource ? ROW_OF_SOURCE : ROW)) return undefined;
+  return isSource && built.latest - built.soonest > STEADY ? undefined : 'build';
+}

@@ -1,0 +1,240 @@
+// The watch over a project's files: events in, batches out. It knows what each file was, and who writes in circles.
+import { accessSync, constants, existsSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Batch } from './batch.js';
+import { namesBelow } from './below.js';
+import { Feed, type FeedReport, type OpenEvents, type PollReason } from './feed.js';
+import { findGitTop, gitLockOf, isGitBusy } from './git.js';
+import { type Listing, samplesOf } from './listing.js';
+import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.js';
+import type { WatchPlan } from './plan.js';
+import { type Print, Prints, readPrints } from './prints.js';
+import { type Change, makeChange, type Unrest } from './settle.js';
+
+export interface WatchDoors {
+  /** A batch begins: the first file that may have changed, told in that very moment. */
+  onTouched(file: string): void;
+  /** The batch is over; undefined if nothing is different from before. */
+  onSettled(change: Change | undefined): void;
+  report(report: WatcherReport): void;
+}
+
+export type WatcherReport =
+  | FeedReport
+  | { readonly kind: 'watch.ready'; readonly files: number; readonly polls: PollReason | undefined }
+  /** The server or the build writes this file in circles; it is ignored. */
+  | { readonly kind: 'watch.loop'; readonly file: string; readonly writer: Writer }
+  /** Files do not come to rest. */
+  | { readonly kind: 'watch.slow'; readonly why: Unrest; readonly file: string | undefined };
+
+export interface Watcher {
+  /** From now on no change is missed. */
+  readonly ready: Promise<void>;
+  /** A batch has been told of that is not over. */
+  readonly isSettling: boolean;
+  /** Changes are noted and not told. */
+  pause(): void;
+  /** What changed meanwhile is one change. */
+  resume(): void;
+  /** Something began or ended that may write files itself. */
+  mark(event: 'started' | 'build-began' | 'build-ended'): void;
+  close(): Promise<void>;
+}
+
+/** Files and folders that are asked for by name are looked at so often, whatever is heard of them (ms). */
+const CHECK = 500;
+/** So long a batch waits for events over folders that were replaced (ms). */
+const REOPEN = 500;
+
+export class FileWatcher implements Watcher {
+  readonly ready: Promise<void>;
+  readonly #plan: WatchPlan;
+  readonly #doors: WatchDoors;
+  readonly #feed: Feed;
+  readonly #prints = new Prints();
+  readonly #life = new AbortController();
+  readonly #executables: readonly string[];
+  /** Every tree there ever was: the server cannot do without it. */
+  readonly #trees = new Set<string>();
+  #gitLocks: readonly string[] = [];
+  #batch: Batch | undefined;
+  /** What was touched while paused. */
+  #noted: Set<string> | undefined;
+  #loop = UNAWARE;
+  #checks: NodeJS.Timeout | undefined;
+
+  constructor(plan: WatchPlan, doors: WatchDoors, openEvents: OpenEvents) {
+    this.#plan = plan;
+    this.#doors = doors;
+    this.#executables = (plan.executables ?? []).map((file) => path.resolve(plan.cwd, file));
+    this.#feed = new Feed(plan, openEvents, {
+      onFile: (file) => this.#onFile(file),
+      onFolders: () => this.#onFolders(),
+      report: (report) => doors.report(report),
+    });
+    this.ready = this.#begin();
+  }
+
+  get isSettling(): boolean {
+    return (this.#batch?.touches.size ?? 0) > 0;
+  }
+
+  pause(): void {
+    this.#noted ??= new Set();
+    const batch = this.#batch;
+    this.#batch = undefined;
+    batch?.cancel();
+    for (const file of batch?.touches.keys() ?? []) this.#noted.add(file);
+    if (batch?.touches.size) this.#doors.onSettled(undefined);
+  }
+
+  resume(): void {
+    const noted = this.#noted;
+    this.#noted = undefined;
+    for (const file of noted ?? []) this.#onFile(file);
+    if (noted) this.#onFolders();
+  }
+
+  mark(event: 'started' | 'build-began' | 'build-ended'): void {
+    this.#observe({ kind: event, at: performance.now() });
+  }
+
+  async close(): Promise<void> {
+    this.#life.abort();
+    this.#batch?.cancel();
+    clearInterval(this.#checks);
+    await this.#feed.close();
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      const before = await this.#feed.list();
+      this.#prints.begin(before);
+      const now = await this.#feed.follow(before);
+      if (this.#life.signal.aborted) return;
+      this.#learnPlaces();
+      for (const file of this.#prints.differing(now)) this.#onFile(file);
+      this.#doors.report({ kind: 'watch.ready', files: now.files.size, polls: this.#feed.polls });
+      this.#checks = setInterval(() => this.#check(), CHECK).unref();
+      void this.#prints.fill(this.#life.signal);
+    } catch (error) {
+      this.#doors.report({ kind: 'watch.failed', error });
+    }
+  }
+
+  #learnPlaces(): void {
+    for (const tree of this.#feed.scope.trees) this.#trees.add(tree);
+    const tops = [this.#plan.cwd, ...this.#trees].map((folder) => findGitTop(folder));
+    this.#gitLocks = [...new Set(tops)].flatMap((top) => (top ? [gitLockOf(top)] : []));
+  }
+
+  #onFile(file: string): void {
+    if (this.#life.signal.aborted) return;
+    if (isMuted(this.#loop, file, performance.now())) void this.#take([file]);
+    else if (this.#noted) this.#noted.add(file);
+    else this.#currentBatch().touch(file);
+  }
+
+  #onFolders(): void {
+    if (!this.#life.signal.aborted && !this.#noted) this.#currentBatch().stir();
+  }
+
+  #currentBatch(): Batch {
+    this.#batch ??= new Batch(
+      {
+        delay: this.#plan.delay,
+        executables: this.#executables,
+        findDifferent: (tell) => this.#findDifferent(tell),
+        isGitBusy: () => isGitBusy(this.#gitLocks, Date.now()),
+        isMissing: (files) => this.#isMissing(files),
+      },
+      {
+        onTouched: (file) => this.#doors.onTouched(this.#relative(file)),
+        onSlow: (why, file) =>
+          this.#doors.report({ kind: 'watch.slow', why, file: file && this.#relative(file) }),
+        onRest: (prints) => this.#onRest(prints),
+      },
+    );
+    return this.#batch;
+  }
+
+  async #findDifferent(tell: (file: string) => void): Promise<void> {
+    const listing = await this.#feed.list();
+    await this.#tellDifferent(listing, tell);
+    this.#learnPlaces();
+    // In a large project the events are back later than the files are at rest.
+    await Promise.race([this.#followAndTell(listing), sleep(REOPEN, undefined, { ref: false })]);
+  }
+
+  async #followAndTell(listing: Listing): Promise<void> {
+    const now = await this.#feed.follow(listing);
+    if (now !== listing) await this.#tellDifferent(now, (file) => this.#onFile(file));
+  }
+
+  async #tellDifferent(listing: Listing, tell: (file: string) => void): Promise<void> {
+    const muted: string[] = [];
+    for (const file of this.#prints.differing(listing)) {
+      if (isMuted(this.#loop, file, performance.now())) muted.push(file);
+      else tell(file);
+    }
+    await this.#take(muted);
+  }
+
+  #isMissing(files: readonly string[]): boolean {
+    if (this.#executables.some((file) => files.includes(file) && !isExecutable(file))) return true;
+    const gone = [...this.#trees].filter((tree) => !existsSync(tree));
+    return gone.some((tree) => files.some((file) => namesBelow(tree, file)));
+  }
+
+  #onRest(prints: ReadonlyMap<string, Print | undefined>): void {
+    const changed = this.#prints.commit(prints);
+    const touches = this.#batch?.touches ?? new Map();
+    this.#batch = undefined;
+    const accused = changed.filter((file) => !this.#executables.includes(file));
+    const caught = this.#observe({
+      kind: 'changed',
+      files: new Map([...touches].filter(([file]) => accused.includes(file))),
+    });
+    const counted = changed.filter((file) => !caught.has(file)).map((file) => this.#relative(file));
+    if (touches.size > 0) this.#doors.onSettled(counted.length > 0 ? makeChange(counted) : undefined);
+  }
+
+  /** Who was caught by it. */
+  #observe(event: LoopEvent): ReadonlyMap<string, Writer> {
+    if (this.#plan.explicit) return new Map();
+    const { memory, caught } = loopStep(this.#loop, event);
+    this.#loop = memory;
+    for (const [file, writer] of caught) {
+      this.#doors.report({ kind: 'watch.loop', file: this.#relative(file), writer });
+    }
+    return caught;
+  }
+
+  /** Takes files for what they are, without a word. */
+  async #take(files: readonly string[]): Promise<void> {
+    const prints = await readPrints(samplesOf(files), true);
+    if (prints) this.#prints.commit(prints);
+  }
+
+  /** Events can be lost: what was asked for by name is looked at besides. */
+  #check(): void {
+    for (const [file, sample] of samplesOf(this.#feed.scope.files)) {
+      if (!this.#prints.looksSame(file, sample) && !this.#batch?.touches.has(file)) this.#onFile(file);
+    }
+    if (!this.#batch && !this.#feed.isIntact()) this.#onFolders();
+  }
+
+  #relative(file: string): string {
+    return path.relative(this.#plan.cwd, file);
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+// The end of the bridge: what it waits for, how it is hastened, and that nothing is left of it.
+import { describe, expect, it } from 'vitest';
+import { fixture, startBridge } from '../helpers/bridge.js';
+import { connectV1, connectV2 } from '../helpers/client.js';
+import { call, makeClient } from '../helpers/raw-http.js';
+
+const ENDED = { code: 0, signal: null };
+
+/** More than a test waits: whoever ends before was not waited for. */
+const FOR_EVER = ['--kill-timeout', '1h'];
+
+describe('a signal', () => {
+  it('ends the bridge and every process of every session, and stdout stays empty [cli.stop supervise.tree]', async () => {
+    await using bridge = await startBridge({
+      server: fixture('grandchild', '--setsid'),
+      options: ['--kill-timeout', '100ms'],
+    });
+    await using one = await connectV1(bridge.url);
+    await using two = await connectV2(bridge.url);
+    const pids = [...JSON.parse(await one.call('pids')), ...JSON.parse(await two.call('pids'))];
+    expect(bridge.look().map(({ pid }) => pid)).toEqual(expect.arrayContaining(pids));
+    expect(pids).toHaveLength(6);
+
+    bridge.signal('SIGINT');
+    expect(await bridge.exited).toEqual(ENDED);
+    await bridge.leavesNothing();
+    expect(bridge.stdout).toBe('');
+    await bridge.untilSaid('Stopped.');
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s ends a bridge with clients that listen [cli.stop]',
+    async (signal) => {
+      await using bridge = await startBridge();
+      await using _one = await connectV1(bridge.url);
+      await using _two = await connectV2(bridge.url);
+      bridge.signal(signal);
+      expect(await bridge.exited).toEqual(ENDED);
+      await bridge.leavesNothing();
+      expect(bridge.stdout).toBe('');
+    },
+  );
+});
+
+it('a server that is starting is not waited for longer than a call [cli.stop]', async () => {
+  await using bridge = await startBridge({ server: fixture('slow-start', '60000') });
+  const connecting = connectV2(bridge.url).catch((error: Error) => error.message);
+  await bridge.untilSaid('starting for 60000 ms');
+  bridge.signal('SIGINT');
+  expect(await connecting).toContain('the bridge was stopped before the answer came.');
+  expect(await bridge.exited).toEqual(ENDED);
+  await bridge.leavesNothing();
+});
+
+it('a bridge that is killed leaves no server that ends with its stdin [cli.stop]', async () => {
+  await using bridge = await startBridge();
+  await using _one = await connectV1(bridge.url);
+  await using _two = await connectV2(bridge.url);
+  expect(bridge.look()).toHaveLength(2);
+  bridge.kill();
+  expect(await bridge.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  await bridge.leavesNothing();
+});
+
+describe('a call in flight', () => {
+  it('is waited for on SIGTERM, longer than on SIGINT [cli.stop]', async () => {
+    await using bridge = await startBridge();
+    await using one = await connectV1(bridge.url);
+    await using two = await connectV2(bridge.url);
+    const answers = [
+      one.call('wait', { ms: 2_500, name: 'tea' }),
+      two.call('wait', { ms: 2_500, name: 'milk' }),
+    ];
+    await bridge.untilSaid('waiting tea');
+    await bridge.untilSaid('waiting milk');
+
+    bridge.signal('SIGTERM');
+    await bridge.untilSaid('Stopping; waiting for 2 calls');
+    expect(await Promise.all(answers)).toEqual(['waited tea', 'waited milk']);
+    expect(await bridge.exited).toEqual(ENDED);
+  });
+
+  it('is waited for on SIGTERM for no longer than --drain-timeout, and is then answered [cli.stop]', async () => {
+    await using bridge = await startBridge({ options: ['--drain-timeout', '300ms'] });
+    await using client = await connectV1(bridge.url);
+    const answer = client.call('wait', { ms: 60_000, name: 'tea' }).catch((error: Error) => error.message);
+    await bridge.untilSaid('waiting tea');
+
+    bridge.signal('SIGTERM');
+    expect(await answer).toContain('May have run: the bridge was stopped before the answer came.');
+    expect(await bridge.exited).toEqual(ENDED);
+  });
+
+  it('is waited for 2 s on SIGINT [cli.stop]', async () => {
+    await using bridge = await startBridge();
+    await using one = await connectV1(bridge.url);
+    await using two = await connectV2(bridge.url);
+    const long = one.call('wait', { ms: 60_000, name: 'tea' }).catch((error: Error) => error.message);
+    const short = two.call('wait', { ms: 1_000, name: 'milk' });
+    await bridge.untilSaid('waiting tea');
+    await bridge.untilSaid('waiting milk');
+
+    bridge.signal('SIGINT');
+    await bridge.untilSaid('Stopping; waiting for 2 calls');
+    expect(await short).toBe('waited milk');
+    expect(await long).toContain('May have run: the bridge was stopped before the answer came.');
+    expect(await bridge.exited).toEqual(ENDED);
+  });
+
+  it('is waited for no longer when the signal comes again [cli.stop]', async () => {
+    await using bridge = await startBridge({ options: ['--drain-timeout', '1h'] });
+    using client = makeClient(bridge.url);
+    await client.initialize();
+    const answer = client.ask(call(1, 'wait', { ms: 60_000, name: 'tea' }));
+    await bridge.untilSaid('waiting tea');
+
+    bridge.signal('SIGTERM');
+    await bridge.untilSaid('Stopping; waiting for 1 call');
+    bridge.signal('SIGTERM');
+    expect((await answer).error?.message).toMatch(/^May have run: the bridge was stopped/);
+    expect(await bridge.exited).toEqual(ENDED);
+  });
+});
+
+describe('a server that ignores all but SIGKILL', () => {
+  it('is killed when its time is over [cli.stop supervise.tree]', async () => {
+    await using bridge = await startBridge({
+      server: fixture('stubborn'),
+      options: ['--kill-timeout', '100ms'],
+    });
+    await using _client = await connectV1(bridge.url);
+    bridge.signal('SIGINT');
+    await bridge.untilSaid('ignored the end of stdin');
+    await bridge.untilSaid('ignored SIGTERM');
+    expect(await bridge.exited).toEqual(ENDED);
+    await bridge.leavesNothing();
+  });
+
+  it('is killed by a second Ctrl-C [cli.stop]', async () => {
+    await using bridge = await startBridge({ server: fixture('stubborn'), options: FOR_EVER });
+    await using _client = await connectV1(bridge.url);
+    bridge.signal('SIGINT');
+    await bridge.untilSaid('ignored SIGTERM');
+    bridge.signal('SIGINT');
+    expect(await bridge.exited).toEqual(ENDED);
+    await bridge.leavesNothing();
+    await bridge.untilSaid('Stopped.');
+  });
+
+  it('is not waited for after a third Ctrl-C, and is gone nevertheless [cli.stop supervise.tree]', async () => {
+    await using bridge = await startBridge({ server: fixture('stubborn'), options: FOR_EVER });
+    await using _client = await connectV1(bridge.url);
+    bridge.signal('SIGINT');
+    await bridge.untilSaid('ignored the end of stdin');
+    bridge.signal('SIGINT');
+    await bridge.untilSaid('ignored SIGTERM');
+    bridge.signal('SIGINT');
+    expect(await bridge.exited).toEqual(ENDED);
+    await bridge.leavesNothing();
+  });
+});

@@ -1,0 +1,296 @@
+// What a call meets in a session, as people would write it down, and what must hold wherever it leads.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type HoldReason,
+  INITIALIZING,
+  type SessionEffect,
+  type SessionInput,
+  type SessionState,
+  sessionStep,
+} from '../../src/session/state.js';
+import { type Footstep, type Machine, walk } from '../helpers/walk.js';
+
+type Place = SessionState['name'];
+type Kind = SessionInput['kind'];
+
+// The server is built and its backend was lost; then files change, or the build ends.
+const REASONS: ReadonlySet<HoldReason> = new Set(['building', 'lost']);
+const STATES: Record<Place, SessionState> = {
+  initializing: { name: 'initializing', reasons: REASONS },
+  active: { name: 'active' },
+  holding: { name: 'holding', reasons: REASONS },
+  broken: { name: 'broken', reasons: REASONS },
+  dormant: { name: 'dormant', reasons: REASONS },
+  closed: { name: 'closed' },
+};
+const INPUTS: Record<Kind, SessionInput> = {
+  opened: { kind: 'opened' },
+  'hold-begins': { kind: 'hold-begins', reason: 'changed' },
+  'hold-ends': { kind: 'hold-ends', reason: 'building' },
+  ready: { kind: 'ready' },
+  lost: { kind: 'lost' },
+  'gave-up': { kind: 'gave-up' },
+  call: { kind: 'call' },
+  notification: { kind: 'notification' },
+  idle: { kind: 'idle' },
+  ended: { kind: 'ended' },
+  shutdown: { kind: 'shutdown' },
+};
+
+// `–` changes nothing; else the state it leads to with the reasons to hold there, and the effects in their order.
+const TABLE: Record<Place, Record<Kind, string>> = {
+  initializing: {
+    opened: 'holding (building lost starting): save',
+    'hold-begins': 'initializing (building changed lost)',
+    'hold-ends': 'initializing (lost)',
+    ready: 'holding (building): save',
+    lost: '–',
+    'gave-up': 'closed: answer-held, release, forget',
+    call: 'same: hold',
+    notification: 'same: hold',
+    idle: '–',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: 'closed: answer-all, release, forget',
+  },
+  active: {
+    opened: '–',
+    'hold-begins': 'holding (changed)',
+    'hold-ends': '–',
+    ready: '–',
+    lost: 'holding (lost)',
+    'gave-up': '–',
+    call: 'same: forward',
+    notification: 'same: forward',
+    idle: 'dormant: save, release',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: 'dormant: answer-all, save, release',
+  },
+  holding: {
+    opened: '–',
+    'hold-begins': 'holding (building changed lost)',
+    'hold-ends': 'holding (lost)',
+    ready: 'holding (building)',
+    lost: '–',
+    'gave-up': 'broken (building lost): answer-held',
+    call: 'same: hold',
+    notification: 'same: hold',
+    idle: '–',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: 'dormant (building lost): answer-all, save, release',
+  },
+  broken: {
+    opened: '–',
+    'hold-begins': 'holding (building changed lost)',
+    'hold-ends': 'broken (lost)',
+    ready: 'holding (building)',
+    lost: '–',
+    'gave-up': '–',
+    call: 'holding (building lost starting): hold, want',
+    notification: 'same: drop',
+    idle: 'dormant (building): save, release',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: 'dormant (building lost): answer-all, save, release',
+  },
+  dormant: {
+    opened: '–',
+    'hold-begins': 'dormant (building changed lost)',
+    'hold-ends': 'dormant (lost)',
+    ready: '–',
+    lost: '–',
+    'gave-up': '–',
+    call: 'holding (building lost starting): hold, want',
+    notification: 'same: drop',
+    idle: '–',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: '–',
+  },
+  closed: {
+    opened: '–',
+    'hold-begins': '–',
+    'hold-ends': '–',
+    ready: '–',
+    lost: '–',
+    'gave-up': '–',
+    call: 'same: drop',
+    notification: 'same: drop',
+    idle: '–',
+    ended: '–',
+    shutdown: '–',
+  },
+};
+
+const MACHINE: Machine<SessionState, SessionInput, SessionEffect> = {
+  first: INITIALIZING,
+  step: sessionStep,
+};
+
+function cellOf(before: SessionState, input: SessionInput): string {
+  const { state, effects } = sessionStep(before, input);
+  const place = showState(state) === showState(before) ? 'same' : showState(state);
+  if (effects.length === 0) return place === 'same' ? '–' : place;
+  return `${place}: ${effects.join(', ')}`;
+}
+
+function showState(state: SessionState): string {
+  const reasons = [...reasonsOf(state)].sort();
+  return reasons.length === 0 ? state.name : `${state.name} (${reasons.join(' ')})`;
+}
+
+function reasonsOf(state: SessionState): ReadonlySet<HoldReason> {
+  return 'reasons' in state ? state.reasons : new Set();
+}
+
+const kinds = Object.keys(INPUTS) as Kind[];
+const rows = Object.entries(TABLE) as [Place, Record<Kind, string>][];
+
+describe('the table', () => {
+  test.each(rows)('%s does what is written down', (place, row) => {
+    const seen = Object.fromEntries(kinds.map((kind) => [kind, cellOf(STATES[place], INPUTS[kind])]));
+    expect(seen).toEqual(row);
+  });
+
+  const lost: ReadonlySet<HoldReason> = new Set(['lost']);
+  test.each<[string, SessionState, SessionInput, string]>([
+    ['initializing', INITIALIZING, { kind: 'ready' }, 'active: save, flush'],
+    ['holding', { name: 'holding', reasons: lost }, { kind: 'ready' }, 'active: flush'],
+    ['holding', { name: 'holding', reasons: lost }, { kind: 'hold-ends', reason: 'lost' }, 'active: flush'],
+    ['broken', { name: 'broken', reasons: lost }, { kind: 'ready' }, 'active: flush'],
+  ])('%s becomes active and flushes when its last reason is gone', (_, state, input, cell) => {
+    expect(cellOf(state, input)).toBe(cell);
+  });
+
+  test('a call to an active session makes nothing: the same step comes back each time', () => {
+    const call: SessionInput = { kind: 'call' };
+    const first = sessionStep({ name: 'active' }, call);
+    expect(sessionStep(first.state, call)).toBe(first);
+    expect(sessionStep(first.state, { kind: 'notification' })).toBe(first);
+  });
+});
+
+const BEGUN_AND_ENDED = ['changed', 'building', 'no-place'] as const satisfies readonly HoldReason[];
+const WITH_A_BACKEND: readonly HoldReason[] = ['lost', 'starting', 'no-place'];
+const anyReason = fc.constantFrom<HoldReason>('changed', 'building', 'starting', 'lost', 'no-place');
+const anyInput: fc.Arbitrary<SessionInput> = fc.oneof(
+  fc.constantFrom(...kinds.filter((kind) => !kind.startsWith('hold-'))).map((kind) => INPUTS[kind]),
+  fc.record({ kind: fc.constantFrom('hold-begins' as const, 'hold-ends' as const), reason: anyReason }),
+);
+
+type Step = Footstep<SessionState, SessionInput, SessionEffect>;
+
+/** Holds on every step of every walk. `makeLaw` makes the law anew for each walk, with a memory of its own. */
+function expectOnAnyWalk(makeLaw: () => (step: Step) => void): void {
+  fc.assert(
+    fc.property(fc.array(anyInput, { maxLength: 60 }), (taken) => {
+      walk(MACHINE, taken).forEach(makeLaw());
+    }),
+    { numRuns: 400 },
+  );
+}
+
+describe('on any walk', () => {
+  test('what is held is flushed or answered before a state comes that holds nothing [call.hold]', () => {
+    expectOnAnyWalk(() => {
+      let held = 0;
+      return ({ state, effects }) => {
+        for (const effect of effects) {
+          if (effect === 'hold') held += 1;
+          if (effect === 'flush' || effect.startsWith('answer-')) held = 0;
+        }
+        if (state.name !== 'initializing' && state.name !== 'holding') expect(held).toBe(0);
+      };
+    });
+  });
+
+  test('the message of an input is forwarded, held or dropped, once and as the state says', () => {
+    expectOnAnyWalk(() => ({ before, input, effects }) => {
+      const fates = effects.filter((effect) => ['forward', 'hold', 'drop'].includes(effect));
+      const isMessage = input.kind === 'call' || input.kind === 'notification';
+      expect(fates).toHaveLength(isMessage ? 1 : 0);
+      if (before.name === 'active' && isMessage) expect(fates).toEqual(['forward']);
+      // A call is worth a backend; only a session that is over drops one.
+      if (input.kind === 'call') expect(fates.includes('drop')).toBe(before.name === 'closed');
+    });
+  });
+
+  test('who waits has wanted a backend, or has a reason that somebody else ends', () => {
+    expectOnAnyWalk(() => {
+      // The client's initialize wants the first one.
+      let wanted = true;
+      return ({ before, input, state, effects }) => {
+        if (effects.includes('want')) wanted = true;
+        // Whoever changes what was broken starts a backend then.
+        if (before.name === 'broken' && (input.kind === 'hold-begins' || input.kind === 'ready'))
+          wanted = true;
+        if (effects.includes('release') || state.name === 'broken') wanted = false;
+        const ends = BEGUN_AND_ENDED.some((reason) => reasonsOf(state).has(reason));
+        if (state.name === 'initializing' || state.name === 'holding') expect(wanted || ends).toBe(true);
+      };
+    });
+  });
+
+  test('a session that holds has a reason to', () => {
+    expectOnAnyWalk(() => ({ state }) => {
+      if (state.name === 'holding') expect(state.reasons.size).toBeGreaterThan(0);
+    });
+  });
+
+  test('a backend that serves ends what its absence was the reason of, and nothing else', () => {
+    expectOnAnyWalk(() => ({ before, input, state }) => {
+      const waits = !['active', 'dormant', 'closed'].includes(before.name);
+      if (input.kind !== 'ready' || !waits) return;
+      const left = [...reasonsOf(before)].filter((reason) => !WITH_A_BACKEND.includes(reason));
+      expect([...reasonsOf(state)]).toEqual(left);
+      expect(state.name).toBe(left.length === 0 ? 'active' : 'holding');
+    });
+  });
+
+  test('the end of one reason leaves every other one in force', () => {
+    expectOnAnyWalk(() => ({ before, input, state }) => {
+      if (input.kind !== 'hold-ends') return;
+      const others = [...reasonsOf(before)].filter((reason) => reason !== input.reason);
+      for (const other of others) expect(reasonsOf(state)).toContain(other);
+    });
+  });
+
+  test('a reason that begins is in force wherever there can be one', () => {
+    expectOnAnyWalk(() => ({ input, state }) => {
+      if (input.kind === 'hold-begins' && state.name !== 'closed')
+        expect(reasonsOf(state)).toContain(input.reason);
+    });
+  });
+
+  test('closed is for ever, and nobody is told twice that it is', () => {
+    expectOnAnyWalk(() => {
+      let forgotten = 0;
+      return ({ before, state, effects }) => {
+        if (before.name === 'closed') expect(state).toBe(before);
+        if (effects.includes('forget')) forgotten += 1;
+        expect(forgotten).toBe(state.name === 'closed' ? 1 : 0);
+      };
+    });
+  });
+
+  test('an end closes whatever the state, and a shutdown leaves no backend wanted', () => {
+    expectOnAnyWalk(() => {
+      let wanted = true;
+      return ({ input, state, effects }) => {
+        if (effects.includes('want')) wanted = true;
+        if (effects.includes('release')) wanted = false;
+        if (input.kind === 'ended') expect(state.name).toBe('closed');
+        if (input.kind === 'shutdown') expect(['dormant', 'closed']).toContain(state.name);
+        if (input.kind === 'shutdown') expect(wanted).toBe(false);
+      };
+    });
+  });
+
+  test('a state is never changed in place', () => {
+    expectOnAnyWalk(() => {
+      const seen = new Map<SessionState, string>();
+      return ({ before, state }) => {
+        for (const each of [before, state]) expect(seen.get(each) ?? showState(each)).toBe(showState(each));
+        seen.set(state, showState(state));
+      };
+    });
+  });
+});
