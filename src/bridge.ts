@@ -1,13 +1,17 @@
 // The hall: makes each room and joins their doors. Decides nothing.
 import { Backend } from './backend/backend.js';
+import { Generations } from './backend/generations.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
-import { type ListenPlan, listen } from './http/endpoint.js';
+import { beginBuild, type Code, type CodeWatch, findCode, watchCode } from './code.js';
+import { type Endpoint, type ListenPlan, listen } from './http/endpoint.js';
 import { makeHandler, refuseAll } from './http/routes.js';
 import type { Options } from './options.js';
 import { type HealthFacts, healthOf } from './report/health.js';
 import type { Report, Reporter } from './report/report.js';
+import { specAfter } from './rollout/build-run.js';
+import { Rollout } from './rollout/rollout.js';
 import { Registry } from './session/registry.js';
 import { makeMemoryStore } from './store/memory.js';
 
@@ -23,6 +27,13 @@ export interface BridgePlan {
 export interface Bridge {
   readonly url: string;
   readonly report: Reporter;
+  /** What is watched and built, and from what that follows. */
+  readonly from: string;
+  readonly hint: string | undefined;
+  /** A rollout without a change. */
+  restart(): void;
+  /** Changes are noted and not taken up; called again, they are. */
+  pause(): void;
   /** Stops: waits up to `drain` ms for the calls in flight, then ends every stream and every process. */
   close(drain: number): Promise<void>;
   /** Ends every wait of `close`. */
@@ -31,59 +42,96 @@ export interface Bridge {
   kill(): void;
 }
 
-/** The generation of a server that nobody watches. */
-const GENERATION = 1;
+interface Rooms {
+  readonly endpoint: Endpoint;
+  readonly registry: Registry;
+  readonly starts: Starts;
+  readonly generations: Generations;
+  readonly rollout: Rollout;
+  readonly code: Code;
+  readonly watch: CodeWatch;
+  readonly report: Reporter;
+}
+
 /** How often a stop looks whether calls are still in flight (ms). */
 const DRAIN_POLL = 50;
 
 /** Listens, then makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
-  const { options, spec } = plan;
   const endpoint = await listen(plan.listen);
-  const [spawn, report] = await Promise.all([loadSpawn(), plan.makeReporter()]);
-  const starts = new Starts();
-  const startBackend: StartBackend = (doors) =>
-    new Backend({ spec, spawn, generation: GENERATION, timeouts: options }, doors);
-  const registry = new Registry({
-    store: makeMemoryStore(),
-    options,
-    startBackend,
-    starts,
-    report: (label, told) => report({ label, ...told } as Report),
-  });
-  const health = () => healthOf(factsOf(registry, starts, plan));
+  const rooms = await makeRooms(plan, endpoint);
+  const { code, rollout, watch, report } = rooms;
+  const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
-  endpoint.serve(makeHandler({ registry, ops, options, report }));
-  const stop = makeStop(registry, endpoint, report);
-  return { url: `http://${urlHost(plan.listen.host)}:${endpoint.port}${options.path}`, report, ...stop };
+  rollout.begin();
+  endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
+  return {
+    url: `http://${urlHost(plan.listen.host)}:${endpoint.port}${plan.options.path}`,
+    report,
+    from: code.from,
+    hint: code.hint,
+    restart: () => rollout.force(),
+    pause: () => watch.toggle(),
+    ...makeStop(rooms),
+  };
 }
 
-function factsOf(registry: Registry, starts: Starts, { spec, version }: BridgePlan): HealthFacts {
+async function makeRooms(plan: BridgePlan, endpoint: Endpoint): Promise<Rooms> {
+  const { options, spec } = plan;
+  const [spawn, report, code] = await Promise.all([loadSpawn(), plan.makeReporter(), findCode(plan)]);
+  const starts = new Starts();
+  const generations = new Generations(spec);
+  // Who stands in a debugger is not waited for by the clock.
+  const timeouts = code.debugged ? { ...options, startTimeout: undefined, drainTimeout: undefined } : options;
+  const startBackend: StartBackend = (doors) => {
+    watch.mark('started');
+    return new Backend({ ...generations.current, spawn, timeouts }, doors);
+  };
+  const registry = new Registry({
+    ...{ options, startBackend, starts, store: makeMemoryStore(), serverName: code.name },
+    standing: () => rollout.standing(),
+    report: (label, told) => report({ label, ...told } as Report),
+  });
+  const { build, run } = code;
+  const rollout: Rollout = new Rollout({
+    build: build && { name: build.name, begin: () => beginBuild(build, plan, spawn, watch, report) },
+    specAfter: (result) => specAfter(spec, run, result),
+    ...{ generations, starts, options, report },
+    sessions: () => registry.sessions(),
+    replace: code.debugged ? 'stop-first' : options.replace,
+  });
+  const watch: CodeWatch = watchCode(code, plan, rollout, report);
+  return { endpoint, registry, starts, generations, rollout, code, watch, report };
+}
+
+function factsOf(
+  { registry, starts, generations, rollout, code, watch }: Rooms,
+  plan: BridgePlan,
+): HealthFacts {
   const sessions = [...registry.sessions()].map((session) => ({
     state: session.state,
     connected: session.isConnected,
     ...session.jobs,
     pids: [...session.supervisor.backends].flatMap(({ pid }) => pid ?? []),
   }));
-  const { restarts, lastExit } = starts;
   return {
     uptime: process.uptime(),
-    version,
-    cwd: spec.cwd,
-    generation: GENERATION,
-    restarts,
-    lastExit,
+    version: plan.version,
+    cwd: plan.spec.cwd,
+    generation: generations.current.number,
+    restarts: starts.restarts,
+    lastExit: starts.lastExit,
     sessions,
+    isBuilding: rollout.state === 'building',
+    isBroken: rollout.standing().refusal !== undefined,
+    isPaused: watch.isPaused,
+    lastBuild: rollout.lastBuild,
+    watched: code.watch,
   };
 }
 
-type Endpoint = Awaited<ReturnType<typeof listen>>;
-
-function makeStop(
-  registry: Registry,
-  endpoint: Endpoint,
-  report: Reporter,
-): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
+function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
+  const { registry, endpoint, rollout, watch, report } = rooms;
   let hastened = false;
   const running = () => [...registry.sessions()].reduce((sum, { jobs }) => sum + jobs.running, 0);
   const drained = async (deadline: number) => {
@@ -95,19 +143,23 @@ function makeStop(
     close: async (drain) => {
       report({ kind: 'bridge.stopping', running: running() });
       endpoint.stopListening();
+      const ended = Promise.all([watch.close(), rollout.close()]);
       await drained(performance.now() + drain);
       endpoint.serve(refuseAll);
       registry.shutdown();
       if (hastened) for (const supervisor of registry.supervisors()) supervisor.hasten();
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
+      await ended;
       await endpoint.close();
       report({ kind: 'bridge.stopped' });
     },
     hasten: () => {
       hastened = true;
+      rollout.kill();
       for (const supervisor of registry.supervisors()) supervisor.hasten();
     },
     kill: () => {
+      rollout.kill();
       for (const supervisor of registry.supervisors()) supervisor.kill();
     },
   };

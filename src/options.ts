@@ -25,7 +25,7 @@ const LONGEST = '24d';
 const ADDRESS = /^(?:[\w.-]+|[\da-f.]*:[\da-f.]*:[\da-f:.]*(?:%\w+)?)$/i;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
-// Booleans are off and lists are empty by default. A row named no-x is the off switch of the member x.
+// Booleans are off and lists are empty by default.
 // biome-ignore format: a row is read as a row
 export const OPTIONS = [
   { name: 'host', type: 'string', group: 'endpoint', default: '127.0.0.1', placeholder: 'address', built: true,
@@ -109,7 +109,6 @@ export const LATER_COMMANDS: readonly string[] = [
 ];
 
 type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
-type Member<S extends string> = S extends `no-${infer P}` ? Camel<P> : Camel<S>;
 type Built = Extract<(typeof OPTIONS)[number], { built: true }>;
 type Single<R> = R extends { choices: readonly (infer C)[] }
   ? C
@@ -125,11 +124,11 @@ type Value<R> = R extends { type: 'boolean' }
       : Single<R> | undefined;
 
 /** What the rooms are given: times in ms, sizes in bytes. */
-export type Options = { readonly [R in Built as Member<R['name']>]: Value<R> };
+export type Options = { readonly [R in Built as Camel<R['name']>]: Value<R> };
 
-/** The member of `Options` a row fills: no-watch → watch, hold-timeout → holdTimeout. */
+/** The member of `Options` a row fills: hold-timeout → holdTimeout. */
 export function memberName(name: string): string {
-  return name.replace(/^no-/, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** The variable that sets an option: hold-timeout → MCP_BRIDGE_HOLD_TIMEOUT. */

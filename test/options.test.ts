@@ -89,7 +89,7 @@ describe('the table of options', () => {
 
   it.each([
     ['hold-timeout', 'holdTimeout'],
-    ['no-watch', 'watch'],
+    ['no-watch', 'noWatch'],
     ['port', 'port'],
     ['allow-origin', 'allowOrigin'],
   ])('fills from --%s the member %s', (name, member) => {

@@ -28,8 +28,13 @@ export type BackendReport =
 export interface BackendPlan {
   readonly spec: SpawnSpec;
   readonly spawn: Spawn;
-  readonly generation: number;
-  readonly timeouts: Pick<Options, 'startTimeout' | 'drainTimeout' | 'killTimeout'>;
+  /** Its generation. */
+  readonly number: number;
+  /** In ms; a start or a drain without one waits for ever: a debugger may stand still. */
+  readonly timeouts: Pick<Options, 'killTimeout'> & {
+    readonly startTimeout: number | undefined;
+    readonly drainTimeout: number | undefined;
+  };
 }
 
 /** Time for a server to end by itself when its stdin has ended (ms). */
@@ -61,7 +66,7 @@ export class Backend {
   constructor(plan: BackendPlan, doors: BackendDoors) {
     this.#plan = plan;
     this.#doors = doors;
-    this.generation = plan.generation;
+    this.generation = plan.number;
     const child = plan.spawn(plan.spec);
     this.pid = child.pid;
     this.#pipes = new Pipes(child, {
@@ -193,7 +198,7 @@ export class Backend {
 
   #deadline(timer: string): void {
     if (timer === 'start')
-      this.#reason ??= `no handshake, and no output for ${this.#plan.timeouts.startTimeout / 1000} s`;
+      this.#reason ??= `no handshake, and no output for ${(this.#plan.timeouts.startTimeout ?? 0) / 1000} s`;
     this.#input('deadline');
   }
 

@@ -182,7 +182,7 @@ function sourceOf(row: OptionRow, given: Words['given'], env: Environment): Sour
 function memberValue(row: OptionRow, values: readonly unknown[]): unknown {
   if (row.type === 'list') return values;
   if (row.type !== 'boolean') return values.at(-1);
-  return (values.at(-1) === true) !== row.name.startsWith('no-');
+  return values.at(-1) === true;
 }
 
 function warningsOf(env: Environment, version: string): string[] {

@@ -42,12 +42,13 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   return bridge;
 }
 
-function announce({ url, report }: Bridge, { command, folder, warnings }: RunPlan): void {
+function announce({ url, report, from, hint }: Bridge, { command, folder, warnings }: RunPlan): void {
   report({ kind: 'bridge.listening', url, command: command.join(' ') });
   report({
     kind: 'bridge.offered',
     register: `claude mcp add --transport http ${serverName(folder)} ${url}`,
   });
+  report({ kind: 'bridge.inferred', from, hint });
   for (const text of warnings) report({ kind: 'bridge.warned', text });
 }
 

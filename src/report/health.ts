@@ -1,9 +1,10 @@
 // The health page: facts of the rooms → what `GET /health` tells. Pure.
 import { describeExit, type Exit } from '../backend/starts.js';
+import type { BuildResult } from '../rollout/build.js';
 
 /** What is known of one session. */
 export interface SessionFacts {
-  readonly state: 'initializing' | 'active' | 'holding' | 'broken' | 'dormant' | 'closed';
+  readonly state: 'initializing' | 'active' | 'holding' | 'broken' | 'refusing' | 'dormant' | 'closed';
   readonly connected: boolean;
   readonly pending: number;
   readonly running: number;
@@ -18,6 +19,12 @@ export interface HealthFacts {
   readonly restarts: number;
   readonly lastExit: Exit | undefined;
   readonly sessions: readonly SessionFacts[];
+  readonly isBuilding: boolean;
+  /** The newest code does not build or does not start. */
+  readonly isBroken: boolean;
+  readonly isPaused: boolean;
+  readonly lastBuild: BuildResult | undefined;
+  readonly watched: readonly string[];
 }
 
 type BackendState = 'idle' | 'ready' | 'starting' | 'broken';
@@ -30,6 +37,7 @@ const BACKEND_STATE: Record<SessionFacts['state'], BackendState> = {
   active: 'ready',
   holding: 'starting',
   broken: 'broken',
+  refusing: 'broken',
   dormant: 'idle',
   closed: 'idle',
 };
@@ -46,7 +54,7 @@ export function healthOf(facts: HealthFacts) {
   const { sessions, generation, restarts, lastExit } = facts;
   const state = worst(sessions.map((session) => BACKEND_STATE[session.state]));
   return {
-    status: STATUS[state],
+    status: statusOf(facts, state),
     uptime_secs: Math.floor(facts.uptime),
     version: facts.version,
     cwd: facts.cwd,
@@ -60,11 +68,26 @@ export function healthOf(facts: HealthFacts) {
       generation,
       pids: sessions.flatMap(({ pids }) => pids),
       restarts,
+      watched: facts.watched,
+      last_build: lastBuildOf(facts.lastBuild),
       last_exit: lastExit
         ? { how: describeExit(lastExit), code: lastExit.code, signal: lastExit.signal, stderr: lastExit.tail }
         : null,
     },
   };
+}
+
+/** What goes on with the code is told before how the backends are. */
+function statusOf({ isPaused, isBroken, isBuilding }: HealthFacts, state: BackendState): string {
+  if (isPaused) return 'paused';
+  if (isBuilding) return 'building';
+  return isBroken ? 'degraded' : STATUS[state];
+}
+
+function lastBuildOf(build: BuildResult | undefined) {
+  if (!build) return null;
+  const { ok, ms, exitCode, signal, errors } = build;
+  return { ok, ms: Math.round(ms), exit_code: exitCode, signal, errors };
 }
 
 function worst(states: readonly BackendState[]): BackendState {

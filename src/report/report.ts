@@ -17,6 +17,8 @@ export type BridgeReport =
   | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string }
   | { readonly kind: 'bridge.offered'; readonly register: string }
   | { readonly kind: 'bridge.inferred'; readonly from: string; readonly hint?: string | undefined }
+  | { readonly kind: 'build.output'; readonly text: string }
+  | { readonly kind: 'watch.paused'; readonly isPaused: boolean }
   | { readonly kind: 'bridge.warned'; readonly text: string }
   | { readonly kind: 'bridge.stopping'; readonly running: number }
   | { readonly kind: 'bridge.stopped' };

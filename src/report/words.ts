@@ -27,6 +27,25 @@ export function wordsFor(report: Report): LogLine {
       };
     case 'bridge.inferred':
       return { level: 'info', text: report.hint ? `${report.from}. ${report.hint}` : report.from };
+    case 'build.output':
+      return { level: 'info', text: report.text, fields: { source: 'build' } };
+    case 'watch.paused':
+      return { level: 'info', text: report.isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed' };
+    case 'watch.ready':
+      return { level: 'debug', text: `watching ${report.files} files` };
+    case 'watch.loop':
+      return { level: 'warn', text: loops(report) };
+    case 'watch.refused':
+      return { level: 'warn', text: `${report.folder} is too much to watch; name what is to be watched with --watch` };
+    case 'watch.limited':
+      return { level: 'warn', text: limited(report) };
+    case 'watch.failed':
+      return { level: 'error', text: `Watching failed: ${stackOf(report.error)}` };
+    case 'watch.slow':
+      return {
+        level: 'warn',
+        text: `waiting for files to come to rest (${report.why}${report.file ? `: ${report.file}` : ''})`,
+      };
     case 'bridge.warned':
       return { level: 'warn', text: report.text };
     case 'bridge.stopping':
@@ -126,6 +145,11 @@ function built({ ok, ms, exitCode, signal, errors }: BuildResult): LogLine {
 function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {
   const whom = sessions === 1 ? '1 session' : `${sessions} sessions`;
   return `Generation ${generation} serves after ${Math.round(ms)} ms (${whom})`;
+}
+
+function loops({ file, writer }: Extract<Report, { kind: 'watch.loop' }>): string {
+  const when = writer === 'server' ? 'right after every start' : 'during every build';
+  return `${file} changes ${when}: the ${writer} itself seems to write it. It is ignored from now on (--watch it to force)`;
 }
 
 function listName(method: string): string {

@@ -104,6 +104,11 @@ export class Rollout {
     await this.#build?.cancel();
   }
 
+  /** Kills the build that runs, now and synchronously. */
+  kill(): void {
+    this.#build?.kill();
+  }
+
   #input(input: RolloutInput): void {
     const { state, effects } = rolloutStep(this.#state, input);
     this.#state = state;

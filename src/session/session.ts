@@ -31,7 +31,7 @@ import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
 import { Presence } from './presence.js';
-import { isQuick, resultText, type Snapshots, withListChanged } from './snapshot.js';
+import { isQuick, type Snapshots, withListChanged } from './snapshot.js';
 import {
   INITIALIZING,
   type SessionEffect,

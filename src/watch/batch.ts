@@ -1,8 +1,7 @@
 // One batch of file events, from the first of them until the files have come to rest. settle.ts decides when.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Sample, samplesOf } from './listing.js';
 import { type Print, readPrints } from './prints.js';
-import { type Unrest, unrestOf } from './settle.js';
+import { samplesOf } from './sample.js';
+import { type Look, type Unrest, unrestOf } from './settle.js';
 
 export interface BatchWorld {
   /** Quiet time that ends a batch (ms). */
@@ -43,12 +42,12 @@ export class Batch {
   readonly #world: BatchWorld;
   readonly #doors: BatchDoors;
   readonly #touches = new Map<string, Touch>();
-  readonly #life = new AbortController();
   readonly #began = performance.now();
   #timer: NodeJS.Timeout | undefined;
   /** Counts the attempts to end; a new event makes the one that goes on void. */
   #attempt = 0;
   #isStirred = false;
+  #isOver = false;
   #isSlow = false;
   #why: Unrest = 'writing';
 
@@ -81,8 +80,8 @@ export class Batch {
 
   /** Nothing more comes of it. */
   cancel(): void {
+    this.#isOver = true;
     this.#attempt += 1;
-    this.#life.abort();
     clearTimeout(this.#timer);
   }
 
@@ -104,16 +103,18 @@ export class Batch {
     this.#attempt += 1;
     const attempt = this.#attempt;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#tryToEnd(attempt), ms);
+    this.#timer = setTimeout(() => void this.#lookFirst(attempt), ms);
   }
 
-  async #tryToEnd(attempt: number): Promise<void> {
+  async #lookFirst(attempt: number): Promise<void> {
     await this.#findTheRest();
+    if (attempt !== this.#attempt) return;
     const before = samplesOf(this.#touches.keys());
-    if (attempt !== this.#attempt) return;
-    await sleep(GAP, undefined, { signal: this.#life.signal }).catch(() => {});
+    this.#timer = setTimeout(() => void this.#lookAgain(attempt, before), GAP);
+  }
+
+  async #lookAgain(attempt: number, before: Look): Promise<void> {
     const now = samplesOf(this.#touches.keys());
-    if (attempt !== this.#attempt) return;
     const unrest = this.#unrest(before, now);
     if (unrest) return this.#waitOn(unrest);
     const prints = await readPrints(now, this.#isLate);
@@ -128,11 +129,11 @@ export class Batch {
     if (!this.#isStirred) return;
     this.#isStirred = false;
     await this.#world.findDifferent((file) => {
-      if (!this.#life.signal.aborted) this.#note(file);
+      if (!this.#isOver) this.#note(file);
     });
   }
 
-  #unrest(before: Map<string, Sample | undefined>, now: Map<string, Sample | undefined>): Unrest | undefined {
+  #unrest(before: Look, now: Look): Unrest | undefined {
     return unrestOf({
       before,
       now,

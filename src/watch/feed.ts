@@ -2,10 +2,11 @@
 // where there are no events.
 import os from 'node:os';
 import path from 'node:path';
-import { identitiesOf, identityOf, type Listing, listFiles } from './listing.js';
+import { type Listing, listFiles } from './listing.js';
 import type { WatchPlan } from './plan.js';
 import { isAnyRemote, isLimitError, type Limit, limitBehind } from './polling.js';
-import { isFolder, makeScope, type Scope } from './scope.js';
+import { identitiesOf, identityOf, isFolder } from './sample.js';
+import { makeScope, type Scope } from './scope.js';
 
 /** Events over some folders and what is in them. */
 export interface EventSource {
@@ -49,6 +50,9 @@ export interface FeedDoors {
   report(report: FeedReport): void;
 }
 
+/** Polling begins with a first look at each file that nobody can wait for; what changed before it is found later (ms). */
+const LOOK_BACK = 1_500;
+
 export class Feed {
   readonly #plan: WatchPlan;
   readonly #openEvents: OpenEvents;
@@ -60,6 +64,7 @@ export class Feed {
   #source: EventSource | undefined;
   #polls: PollReason | undefined;
   #following: Promise<unknown> = Promise.resolve();
+  #lookBack: NodeJS.Timeout | undefined;
   #isOpening = false;
   #isBroken = false;
   #isClosed = false;
@@ -104,6 +109,7 @@ export class Feed {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#lookBack);
     this.#giveUp?.();
     await this.#source?.close();
   }
@@ -115,6 +121,8 @@ export class Feed {
       await this.#open();
       const now = await this.list();
       this.#watched = new Map(now.folders);
+      clearTimeout(this.#lookBack);
+      this.#lookBack = setTimeout(() => this.#doors.onFolders(), LOOK_BACK).unref();
       return now;
     } finally {
       this.#isOpening = false;

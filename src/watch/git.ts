@@ -1,13 +1,14 @@
 // Where git keeps its index, and whether it is writing files right now.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { dateOf, isThere } from './sample.js';
 
 /** A lock that is older was left behind, or waits for a person (ms). */
 const LONGEST_LOCK = 30_000;
 
 /** The folder at or above `from` that git takes care of. */
 export function findGitTop(from: string): string | undefined {
-  if (existsSync(path.join(from, '.git'))) return from;
+  if (isThere(path.join(from, '.git'))) return from;
   const parent = path.dirname(from);
   return parent === from ? undefined : findGitTop(parent);
 }
@@ -31,7 +32,7 @@ function linkedFolder(entry: string): string | undefined {
 /** `now` in ms since the epoch, as files are dated. */
 export function isGitBusy(locks: readonly string[], now: number): boolean {
   return locks.some((lock) => {
-    const stats = statSync(lock, { throwIfNoEntry: false });
-    return stats !== undefined && now - stats.mtimeMs < LONGEST_LOCK;
+    const date = dateOf(lock);
+    return date !== undefined && now - date < LONGEST_LOCK;
   });
 }

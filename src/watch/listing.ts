@@ -1,16 +1,9 @@
-// What is on the disk: the files of a scope, and how each one looks.
-import { type BigIntStats, type Dirent, readdirSync, statSync } from 'node:fs';
+// What is on the disk: the files of a scope, and the folders they are in.
+import { type Dirent, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { identitiesOf, identityOf, type Sample, sampleOf, samplesOf } from './sample.js';
 import type { Scope } from './scope.js';
-
-/** How a file looks from outside. Two equal ones some time apart: nobody is writing it. */
-export interface Sample {
-  readonly size: number;
-  readonly mtime: bigint;
-  readonly inode: bigint;
-  readonly mode: number;
-}
 
 export interface Listing {
   readonly files: ReadonlyMap<string, Sample>;
@@ -61,47 +54,6 @@ function readFolder(
     else if (!entry.isFile() && scope.isOpen(file)) ahead.push({ folder: file, above: [...above, identity] });
   }
   return ahead;
-}
-
-/** How each of these files looks now. */
-export function samplesOf(files: Iterable<string>): Map<string, Sample | undefined> {
-  return new Map([...files].map((file) => [file, sampleOf(file)]));
-}
-
-/** Undefined if there is no such file, or nothing that can be read like one. */
-function sampleOf(file: string): Sample | undefined {
-  const stats = look(file);
-  if (!stats?.isFile()) return undefined;
-  return { size: Number(stats.size), mtime: stats.mtimeNs, inode: stats.ino, mode: Number(stats.mode) };
-}
-
-export function isSame(a: Sample | undefined, b: Sample | undefined): boolean {
-  if (!a || !b) return a === b;
-  return a.size === b.size && a.mtime === b.mtime && a.inode === b.inode && a.mode === b.mode;
-}
-
-/** Which folders these are; without those that are none. */
-export function identitiesOf(folders: readonly string[]): Map<string, string> {
-  return new Map(
-    folders.flatMap((folder) => {
-      const identity = identityOf(folder);
-      return identity === undefined ? [] : [[folder, identity]];
-    }),
-  );
-}
-
-/** Which folder a path is. One that is made anew often gets the number of the one before. */
-export function identityOf(folder: string): string | undefined {
-  const stats = look(folder);
-  return stats?.isDirectory() ? `${stats.ino}:${stats.birthtimeNs}` : undefined;
-}
-
-function look(file: string): BigIntStats | undefined {
-  try {
-    return statSync(file, { bigint: true, throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
 }
 
 function entriesOf(folder: string): Dirent[] {

@@ -1,7 +1,8 @@
 // What each file was when it last counted, so that the same bytes written once more are no change.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { isSame, type Listing, type Sample, samplesOf } from './listing.js';
+import type { Listing } from './listing.js';
+import { isSame, type Sample, samplesOf } from './sample.js';
 
 /** A file as it was; without a hash it was too large, or not read yet. */
 export interface Print {

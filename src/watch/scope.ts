@@ -1,5 +1,4 @@
 // What a plan means on this disk: which folders to watch, and which files in them count.
-import { statSync } from 'node:fs';
 import path from 'node:path';
 import { namesBelow } from './below.js';
 import { findGitTop } from './git.js';
@@ -8,6 +7,7 @@ import { globTree, ignoreMatcher, isGlob } from './globs.js';
 import { type Ground, isNeverWatched } from './ignore.js';
 import type { WatchPlan } from './plan.js';
 import { refusedRoot } from './roots.js';
+import { isFolder, isThere } from './sample.js';
 
 /** A plan on this disk, as it is now. */
 export interface Scope {
@@ -57,11 +57,7 @@ export function makeScope(plan: WatchPlan, home: string): Scope {
 
 /** A name with brackets may be one that is there. */
 function isTreeGlob({ cwd }: WatchPlan, text: string): boolean {
-  return isGlob(text) && !statSync(path.resolve(cwd, text), { throwIfNoEntry: false });
-}
-
-export function isFolder(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isGlob(text) && !isThere(path.resolve(cwd, text));
 }
 
 function makeTree(plan: WatchPlan, asked: string): Tree {

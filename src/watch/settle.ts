@@ -1,6 +1,5 @@
 // Is a batch of file events over? Pure; batch.ts looks at the files and waits.
-import type { Sample } from './listing.js';
-import { isSame } from './listing.js';
+import { isSame, type Sample } from './sample.js';
 
 /** How the files of a batch looked at one moment. */
 export type Look = ReadonlyMap<string, Sample | undefined>;

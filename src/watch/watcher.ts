@@ -1,15 +1,16 @@
 // The watch over a project's files: events in, batches out. It knows what each file was, and who writes in circles.
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batch } from './batch.js';
 import { namesBelow } from './below.js';
 import { Feed, type FeedReport, type OpenEvents, type PollReason } from './feed.js';
 import { findGitTop, gitLockOf, isGitBusy } from './git.js';
-import { type Listing, samplesOf } from './listing.js';
+import type { Listing } from './listing.js';
 import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.js';
 import type { WatchPlan } from './plan.js';
 import { type Print, Prints, readPrints } from './prints.js';
+import { isThere, samplesOf } from './sample.js';
 import { type Change, makeChange, type Unrest } from './settle.js';
 
 export interface WatchDoors {
@@ -168,8 +169,12 @@ export class FileWatcher implements Watcher {
   }
 
   async #followAndTell(listing: Listing): Promise<void> {
-    const now = await this.#feed.follow(listing);
-    if (now !== listing) await this.#tellDifferent(now, (file) => this.#onFile(file));
+    try {
+      const now = await this.#feed.follow(listing);
+      if (now !== listing) await this.#tellDifferent(now, (file) => this.#onFile(file));
+    } catch (error) {
+      this.#doors.report({ kind: 'watch.failed', error });
+    }
   }
 
   async #tellDifferent(listing: Listing, tell: (file: string) => void): Promise<void> {
@@ -183,7 +188,7 @@ export class FileWatcher implements Watcher {
 
   #isMissing(files: readonly string[]): boolean {
     if (this.#executables.some((file) => files.includes(file) && !isExecutable(file))) return true;
-    const gone = [...this.#trees].filter((tree) => !existsSync(tree));
+    const gone = [...this.#trees].filter((tree) => !isThere(tree));
     return gone.some((tree) => files.some((file) => namesBelow(tree, file)));
   }
 

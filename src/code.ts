@@ -1,0 +1,102 @@
+// The hall's second door: the server's code. What there is to watch, to build and to run, joined to the rollout.
+import path from 'node:path';
+import type { Spawn, SpawnSpec } from './backend/spawn.js';
+import type { Options } from './options.js';
+import type { Reporter } from './report/report.js';
+import { type Build, type BuildPlan, runBuild } from './rollout/build.js';
+import { type Inference, infer } from './rollout/infer.js';
+import { look } from './rollout/look.js';
+import type { Rollout } from './rollout/rollout.js';
+import { watchFiles } from './watch/files.js';
+import type { Watcher } from './watch/watcher.js';
+
+export interface CodePlan {
+  readonly options: Options;
+  readonly spec: SpawnSpec;
+}
+
+/** What there is to watch, to build and to run. */
+export interface Code extends Omit<Inference, 'watchesItself'> {
+  /** The user named what to watch. */
+  readonly explicit: boolean;
+  /** What clients are told the server is called before it says so itself. */
+  readonly name: string;
+}
+
+/** What follows from the command, what is on the disk, and what the user said. */
+export async function findCode({ options, spec }: CodePlan): Promise<Code> {
+  const name = path.basename(spec.command[0]);
+  const seen = await look(spec.command, { cwd: spec.cwd, env: spec.env, shell: spec.shell });
+  const build = options.noWatch ? '' : options.build;
+  const inferred = { ...infer(spec.command, seen, { build, shell: spec.shell }), explicit: false, name };
+  if (options.noWatch)
+    return { ...inferred, watch: [], from: 'watching nothing (--no-watch)', hint: undefined };
+  if (options.watch.length === 0) return inferred;
+  const from = `watching ${options.watch.join(', ')}${inferred.build ? `, building with ${inferred.build.name}` : ''}`;
+  return { ...inferred, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
+}
+
+/** Begins a build, and tells the watch that it may write files. */
+export function beginBuild(
+  build: BuildPlan,
+  { options, spec }: CodePlan,
+  spawn: Spawn,
+  watch: CodeWatch,
+  report: Reporter,
+): Build {
+  watch.mark('build-began');
+  const running = runBuild(build, {
+    spawn,
+    cwd: spec.cwd,
+    env: spec.env,
+    killTimeout: options.killTimeout,
+    onOutput: (text) => report({ kind: 'build.output', text }),
+  });
+  void running.done.then(() => watch.mark('build-ended'));
+  return running;
+}
+
+export interface CodeWatch extends Pick<Watcher, 'mark' | 'close'> {
+  readonly isPaused: boolean;
+  /** Pauses, or resumes. */
+  toggle(): void;
+}
+
+const WATCHES_NOTHING: CodeWatch = {
+  isPaused: false,
+  mark: () => {},
+  toggle: () => {},
+  close: async () => {},
+};
+
+/** Watches the code and tells the rollout of its changes. */
+export function watchCode(
+  code: Code,
+  { options, spec }: CodePlan,
+  rollout: Rollout,
+  report: Reporter,
+): CodeWatch {
+  if (code.watch.length === 0) return WATCHES_NOTHING;
+  const { watch: paths, explicit, extensions, executables, never } = code;
+  const { delay, poll, ignore } = options;
+  const plan = { cwd: spec.cwd, paths, explicit, executables, never, delay, poll, ignore, gitignore: true };
+  const watcher = watchFiles(extensions ? { ...plan, extensions } : plan, {
+    onTouched: (file) => rollout.touched(path.relative(spec.cwd, path.resolve(spec.cwd, file))),
+    onSettled: (change) => rollout.settled(change?.paths),
+    report,
+  });
+  let isPaused = false;
+  return {
+    get isPaused() {
+      return isPaused;
+    },
+    toggle: () => {
+      isPaused = !isPaused;
+      if (isPaused) watcher.pause();
+      else watcher.resume();
+      report({ kind: 'watch.paused', isPaused });
+    },
+    mark: (event) => watcher.mark(event),
+    close: () => watcher.close(),
+  };
+}
