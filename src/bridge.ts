@@ -65,7 +65,7 @@ function factsOf(registry: Registry, starts: Starts, { spec, version }: BridgePl
     ...session.jobs,
     pids: [...session.supervisor.backends].flatMap(({ pid }) => pid ?? []),
   }));
-  const { restarts, lastExit } = starts;
+  const { restarts, lastExit, halted: isHalted } = starts;
   return {
     uptime: process.uptime(),
     version,
@@ -73,6 +73,7 @@ function factsOf(registry: Registry, starts: Starts, { spec, version }: BridgePl
     generation: GENERATION,
     restarts,
     lastExit,
+    isHalted,
     sessions,
   };
 }

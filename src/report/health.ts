@@ -17,6 +17,8 @@ export interface HealthFacts {
   readonly generation: number;
   readonly restarts: number;
   readonly lastExit: Exit | undefined;
+  /** The server failed to start so often that it is started only when a call tries it. */
+  readonly isHalted: boolean;
   readonly sessions: readonly SessionFacts[];
 }
 
@@ -44,7 +46,8 @@ const STATUS: Record<BackendState, 'healthy' | 'starting' | 'degraded'> = {
 /** `uptime` in seconds. */
 export function healthOf(facts: HealthFacts) {
   const { sessions, generation, restarts, lastExit } = facts;
-  const state = worst(sessions.map((session) => BACKEND_STATE[session.state]));
+  const states = sessions.map((session) => BACKEND_STATE[session.state]);
+  const state = worst(facts.isHalted ? [...states, 'broken'] : states);
   return {
     status: STATUS[state],
     uptime_secs: Math.floor(facts.uptime),
