@@ -121,6 +121,7 @@ function factsOf(
     generation: generations.current.number,
     restarts: starts.restarts,
     lastExit: starts.lastExit,
+    isHalted: starts.halted,
     sessions,
     isBuilding: rollout.state === 'building',
     isBroken: rollout.standing().refusal !== undefined,

@@ -34,7 +34,7 @@ export const OPTIONS = [
   { name: 'port', alias: 'p', type: 'number', group: 'endpoint', min: '0', max: '65535', placeholder: 'port', built: true,
     help: "port to listen on, 0 = any free one; without it the port in this folder's client config, else 6272 or the next free one" },
   { name: 'path', type: 'string', group: 'endpoint', default: '/mcp', placeholder: 'path', built: true,
-    pattern: /^\/[^\s?#]*$/, expected: 'a path that begins with / and has no ? or #', help: 'path of the MCP endpoint' },
+    pattern: /^\/(?!(?:health|ready)\/?$)[^\s?#]*$/, expected: 'a path that begins with /, has no ? or # and is not /health or /ready', help: 'path of the MCP endpoint' },
   { name: 'max-body', type: 'size', group: 'endpoint', default: '16MiB', min: '1KiB', max: '256MiB', placeholder: 'size', built: true,
     help: 'largest request body; a larger one is refused with 413' },
   { name: 'allow-origin', type: 'list', group: 'endpoint', placeholder: 'origin', built: true,

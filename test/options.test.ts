@@ -175,7 +175,11 @@ describe('a bad value', () => {
       `expected one of fatal, error, warn, info, debug, trace, got warning; did you mean warn?`,
     ],
     ['log-format', 'xml', 'expected one of pretty, json, got xml'],
-    ['path', 'mcp', 'expected a path that begins with / and has no ? or #, got mcp'],
+    [
+      'path',
+      'mcp',
+      'expected a path that begins with /, has no ? or # and is not /health or /ready, got mcp',
+    ],
     ['host', 'http://x', 'expected an address or host name such as 127.0.0.1, got http://x'],
     ['host', '127.0.0.1:80', 'expected an address or host name such as 127.0.0.1, got 127.0.0.1:80'],
     ['host', '[::1]', 'expected an address or host name such as 127.0.0.1, got [::1]'],

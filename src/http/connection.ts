@@ -11,8 +11,11 @@ export interface ConnectionPlan {
 
 /** Something is written at least this often (ms): clients and what is between cut silent connections. */
 const SILENCE = 15_000;
-/** So much may wait for a client that does not read; then the connection is cut, and resumes by event id (bytes). */
-const BACKLOG = 16 * 1024 * 1024;
+/**
+ * So much may wait for a client that does not read; then the connection is cut, and resumes by event id (bytes). Above the
+ * longest line that a server may write: a client that reads is not cut for one message.
+ */
+const BACKLOG = 48 * 1024 * 1024;
 
 export class HttpConnection implements Connection {
   readonly events: boolean;

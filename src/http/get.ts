@@ -13,7 +13,8 @@ export function get(
   response: ServerResponse,
   registry: Registry,
 ): Refusal | undefined {
-  if (!accepted(request.headers.accept).events) {
+  const { events, any } = accepted(request.headers.accept);
+  if (!events && !any) {
     return refusal(
       'not-acceptable',
       'A GET is answered with a stream of events, which Accept does not name.',

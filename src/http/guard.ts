@@ -32,9 +32,13 @@ export function checkSource(
   if (headers.origin !== undefined && !isAllowedOrigin(headers.origin, localAddress, options)) {
     return refusal('origin-refused', `The origin ${show(headers.origin)} is not this machine.`);
   }
-  return isTokenRight(headers.authorization, options.token)
-    ? OK
-    : refusal('token-missing', 'The bearer token is missing or wrong.');
+  return OK;
+}
+
+/** The bearer token, where one is needed. Browsers ask whether they may ask without it. */
+export function checkToken(headers: IncomingHttpHeaders, { token }: GuardOptions): Checked {
+  if (isTokenRight(headers.authorization, token)) return OK;
+  return refusal('token-missing', 'The bearer token is missing or wrong.');
 }
 
 /** The body is JSON, and the client takes JSON or events. */
@@ -49,10 +53,11 @@ export function checkPostHeaders(headers: IncomingHttpHeaders): Checked {
  * What a client takes as an answer. Clients leave one of the two out, or the whole header; a client that does not name
  * events may not be able to read them.
  */
-export function accepted(accept: string | undefined): { json: boolean; events: boolean } {
-  const types = (accept ?? '*/*').split(',').map(mediaTypeOf);
+export function accepted(accept: string | undefined): { json: boolean; events: boolean; any: boolean } {
+  const types = (accept || '*/*').split(',').map(mediaTypeOf);
   const any = types.includes('*/*');
   return {
+    any,
     json: any || types.includes('application/json') || types.includes('application/*'),
     events: types.includes('text/event-stream') || types.includes('text/*'),
   };
@@ -115,8 +120,8 @@ function mediaTypeOf(header: string): string {
 
 function isTokenRight(authorization: string | undefined, token: string | undefined): boolean {
   if (token === undefined) return true;
-  const expected = Buffer.from(`Bearer ${token}`);
-  const came = Buffer.from(authorization ?? '');
+  const expected = Buffer.from(token);
+  const came = Buffer.from(/^bearer +(.*)$/i.exec(authorization ?? '')?.[1] ?? '');
   return came.length === expected.length && timingSafeEqual(came, expected);
 }
 

@@ -1,4 +1,4 @@
-// The paths beside the endpoint: is the bridge well, is it ready; and a plain 404 for all that is not here.
+// The paths beside the endpoint: is the bridge well, is it ready; who asks must be allowed to.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refusal } from '../errors.js';
 
@@ -8,15 +8,18 @@ export interface Ops {
   isReady(): boolean;
 }
 
-/** Answers `path`, or tells that it is not here. */
+/** Whether there is something at this path. */
+export function isOps(path: string): boolean {
+  return path === '/health' || path === '/ready';
+}
+
+/** Answers one of these paths. */
 export function ops(
   path: string,
   request: IncomingMessage,
   response: ServerResponse,
   facts: Ops,
 ): Refusal | undefined {
-  // Clients look for an authorization server at /.well-known/*: anything but a plain 404 misleads them.
-  if (path !== '/health' && path !== '/ready') return refusal('path-unknown', 'Not found.');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
     return refusal('method-refused', `There is no ${request.method} here.`);

@@ -6,8 +6,8 @@ import type { Registry } from '../session/registry.js';
 import { del } from './delete.js';
 import type { Handler } from './endpoint.js';
 import { get } from './get.js';
-import { checkSource } from './guard.js';
-import { type Ops, ops } from './ops.js';
+import { checkSource, checkToken } from './guard.js';
+import { isOps, type Ops, ops } from './ops.js';
 import { post } from './post.js';
 
 export type HttpReport = { readonly kind: 'http.failed'; readonly error: unknown };
@@ -52,7 +52,12 @@ async function answer(
   if (!source.ok) return source;
   if (request.headers.origin !== undefined && allowBrowser(request, response)) return undefined;
   const path = pathOf(request.url ?? '/');
-  if (path !== options.path) return ops(path, request, response, facts);
+  const isEndpoint = path === pathOf(options.path);
+  // Clients look for an authorization server at /.well-known/*: anything but a plain 404 misleads them.
+  if (!isEndpoint && !isOps(path)) return refusal('path-unknown', 'Not found.');
+  const token = checkToken(request.headers, options);
+  if (!token.ok) return token;
+  if (!isEndpoint) return ops(path, request, response, facts);
   switch (request.method) {
     case 'POST':
       return post(request, response, { registry, maxBody: options.maxBody });
@@ -61,19 +66,20 @@ async function answer(
     case 'DELETE':
       return del(request, response, registry);
     default:
-      response.setHeader('Allow', 'GET, POST, DELETE');
       return refusal('method-refused', `There is no ${request.method} here.`);
   }
 }
 
-/** A refusal that can no longer be read, because the body is still coming, ends the connection. */
+/** A body that still comes is read and thrown away for a while: cut off at once, its sender would not see the refusal. */
 function refuse(request: IncomingMessage, response: ServerResponse, refused: Refusal): void {
   const { status, body } = refusalReply(refused);
   if (!request.complete) {
-    response.setHeader('Connection', 'close');
     request.resume();
-    setTimeout(() => request.destroy(), REFUSED_BODY_GRACE).unref();
+    const cutOff = setTimeout(() => request.destroy(), REFUSED_BODY_GRACE);
+    request.once('close', () => clearTimeout(cutOff));
   }
+  if (status === 405 && !response.hasHeader('Allow')) response.setHeader('Allow', 'GET, POST, DELETE');
+  if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
 }
 

@@ -4,6 +4,8 @@ import { INITIALIZE, STATELESS_FROM } from './mcp.js';
 
 export type Era = 'sessions' | 'stateless';
 
+const DATE = /^\d{4}-\d\d-\d\d$/;
+
 const CLAIM = 'io.modelcontextprotocol/protocolVersion';
 
 /**
@@ -14,7 +16,8 @@ export function eraOf(line: Line, header: string | undefined): Era {
   if (line.kind === 'response') return 'sessions';
   if (claims(line.message)) return 'stateless';
   if (line.message.method === INITIALIZE) return 'sessions';
-  return header !== undefined && header >= STATELESS_FROM ? 'stateless' : 'sessions';
+  // Revisions are dates; what is none is for the check of the revision to refuse.
+  return header !== undefined && DATE.test(header) && header >= STATELESS_FROM ? 'stateless' : 'sessions';
 }
 
 function claims(message: { params?: unknown }): boolean {

@@ -18,6 +18,8 @@ export interface HealthFacts {
   readonly generation: number;
   readonly restarts: number;
   readonly lastExit: Exit | undefined;
+  /** The server failed to start so often that it is started only when a call tries it. */
+  readonly isHalted: boolean;
   readonly sessions: readonly SessionFacts[];
   readonly isBuilding: boolean;
   /** The newest code does not build or does not start. */
@@ -52,7 +54,8 @@ const STATUS: Record<BackendState, 'healthy' | 'starting' | 'degraded'> = {
 /** `uptime` in seconds. */
 export function healthOf(facts: HealthFacts) {
   const { sessions, generation, restarts, lastExit } = facts;
-  const state = worst(sessions.map((session) => BACKEND_STATE[session.state]));
+  const states = sessions.map((session) => BACKEND_STATE[session.state]);
+  const state = worst(facts.isHalted ? [...states, 'broken'] : states);
   return {
     status: statusOf(facts, state),
     uptime_secs: Math.floor(facts.uptime),

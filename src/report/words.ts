@@ -36,7 +36,10 @@ export function wordsFor(report: Report): LogLine {
     case 'watch.loop':
       return { level: 'warn', text: loops(report) };
     case 'watch.refused':
-      return { level: 'warn', text: `${report.folder} is too much to watch; name what is to be watched with --watch` };
+      return {
+        level: 'warn',
+        text: `${report.folder} is too much to watch; name what is to be watched with --watch`,
+      };
     case 'watch.limited':
       return { level: 'warn', text: limited(report) };
     case 'watch.failed':
@@ -145,6 +148,11 @@ function built({ ok, ms, exitCode, signal, errors }: BuildResult): LogLine {
 function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {
   const whom = sessions === 1 ? '1 session' : `${sessions} sessions`;
   return `Generation ${generation} serves after ${Math.round(ms)} ms (${whom})`;
+}
+
+function limited({ name, value, command }: Extract<Report, { kind: 'watch.limited' }>): string {
+  const fix = command ? ` To raise it: ${command}` : '';
+  return `File watching hit the limit of the system (${name}${value === undefined ? '' : ` = ${value}`}). Polling every second instead.${fix}`;
 }
 
 function loops({ file, writer }: Extract<Report, { kind: 'watch.loop' }>): string {

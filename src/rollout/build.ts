@@ -1,9 +1,8 @@
 // One run of a build: its output, what its errors say, what it has made; and its end, with all that it has started.
 import { findEscaped, isTreeGone, signalTree } from '../backend/kill.js';
 import type { Child, ChildEnd, Spawn } from '../backend/spawn.js';
-import { Stderr } from '../backend/stderr.js';
-import { makeLineSplitter } from '../protocol/stdio.js';
 import { BuildErrors } from './build-errors.js';
+import { pipesRead, readLines, readMessages } from './build-pipes.js';
 import { type CargoTold, isAboutRecorder, readTold } from './cargo.js';
 
 export interface BuildPlan {
@@ -50,13 +49,9 @@ export interface BuildDoors {
   readonly onOutput: (line: string) => void;
 }
 
-/** Time for what was written before the exit to arrive (ms). */
-const PIPE_GRACE = 250;
 /** Time for SIGKILL to be seen (ms). */
 const KILL_GRACE = 2_000;
 const POLL = { first: 5, longest: 100 };
-/** Cargo's longest message is an environment (bytes). */
-const LONGEST_MESSAGE = 8 * 1024 * 1024;
 
 /** Starts a build at once. */
 export function runBuild(plan: BuildPlan, doors: BuildDoors): Build {
@@ -85,9 +80,10 @@ class BuildRun {
     for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => {});
     // There is nobody to answer it.
     stdin.end();
-    this.#readLines(stderr);
-    if (plan.tells === 'cargo') this.#readMessages(stdout);
-    else this.#readLines(stdout);
+    const take = (line: string) => this.#take(line);
+    readLines(stderr, take);
+    if (plan.tells === 'cargo') readMessages(stdout, (line) => this.#takeMessage(line));
+    else readLines(stdout, take);
     this.done = this.#run();
   }
 
@@ -107,25 +103,8 @@ class BuildRun {
     this.#end = await new Promise<ChildEnd>((resolve) => this.#child.onEnd(resolve));
     // What it leaves behind in its group would write on while its output is run.
     if (this.#child.pid !== undefined && !this.#cancelled) signalTree(this.#child.pid, 'SIGKILL');
-    await this.#pipesRead();
+    await pipesRead(this.#child);
     return this.#result(this.#end);
-  }
-
-  #pipesRead(): Promise<void> {
-    const { stdin, stdout, stderr } = this.#child;
-    return new Promise((resolve) => {
-      const check = () => {
-        if (stdout.closed && stderr.closed) finish();
-      };
-      const finish = () => {
-        clearTimeout(timer);
-        for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
-        resolve();
-      };
-      const timer = setTimeout(finish, PIPE_GRACE);
-      for (const pipe of [stdout, stderr]) pipe.once('close', check);
-      check();
-    });
   }
 
   #result(end: ChildEnd): BuildResult {
@@ -168,21 +147,8 @@ class BuildRun {
     }
   }
 
-  #readLines(pipe: Child['stdout']): void {
-    const lines = new Stderr((line) => this.#take(line));
-    pipe.on('data', (chunk: Buffer) => lines.push(chunk));
-    pipe.on('end', () => lines.end());
-  }
-
-  #readMessages(pipe: Child['stdout']): void {
-    const splitter = makeLineSplitter(LONGEST_MESSAGE, {
-      onLine: (line) => {
-        this.#told = readTold(line) ?? this.#told;
-      },
-      onTooLong: () => {},
-    });
-    pipe.on('data', (chunk: Buffer) => splitter.push(chunk));
-    pipe.on('end', () => splitter.end());
+  #takeMessage(line: string): void {
+    this.#told = readTold(line) ?? this.#told;
   }
 
   #take(line: string): void {

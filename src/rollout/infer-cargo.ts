@@ -121,8 +121,10 @@ function selected({ packages }: CargoFacts, options: Words, folder: string): rea
   );
   const byName = packages.filter(({ name }) => named.includes(name));
   if (byName.length > 0) return byName;
-  const here = packages.filter((each) => each.folder === folder);
-  return here.length > 0 ? here : packages;
+  // Cargo looks for its manifest upwards.
+  const here = packages.filter((each) => `${folder}${path.sep}`.startsWith(each.folder + path.sep));
+  const [nearest] = here.toSorted((one, other) => other.folder.length - one.folder.length);
+  return nearest ? [nearest] : packages;
 }
 
 /** With everything that they depend on and that is on this machine by its path. */

@@ -68,8 +68,9 @@ export function makeMemoryStore(): Store {
 function makeRoom(kept: Kept, grown: Log): void {
   if (grown.events.length > EVENTS_PER_STREAM) dropOldest(kept, grown);
   while (kept.size > SIZE_PER_SESSION) {
-    const log = [...kept.logs.values()].find((each) => each.events.length > 0);
-    if (!log) return;
+    const log = [...kept.logs.values()].find((each) => each.events.length > (each === grown ? 1 : 0));
+    // The newest event stays, however large it is: its client may be reading it.
+    if (!log) break;
     dropOldest(kept, log);
   }
   while (kept.logs.size > STREAMS_PER_SESSION && dropFinished(kept));

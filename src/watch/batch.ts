@@ -49,7 +49,6 @@ export class Batch {
   #isStirred = false;
   #isOver = false;
   #isSlow = false;
-  #why: Unrest = 'writing';
 
   constructor(world: BatchWorld, doors: BatchDoors) {
     this.#world = world;
@@ -59,11 +58,6 @@ export class Batch {
   /** The files it is about. */
   get touches(): ReadonlyMap<string, Touch> {
     return this.#touches;
-  }
-
-  /** Whether folders have changed, and may hide files that nothing was heard of. */
-  get isStirred(): boolean {
-    return this.#isStirred;
   }
 
   /** A file was touched. */
@@ -93,8 +87,7 @@ export class Batch {
   }
 
   #waitForQuiet(): void {
-    this.#why = 'writing';
-    this.#tellIfSlow();
+    this.#tellIfSlow('writing');
     if (this.#isLate && this.#timer) return;
     this.#tryIn(Math.max(0, this.#world.delay - GAP));
   }
@@ -145,15 +138,14 @@ export class Batch {
   }
 
   #waitOn(unrest: Unrest): void {
-    this.#why = unrest;
-    this.#tellIfSlow();
+    this.#tellIfSlow(unrest);
     this.#tryIn(RECHECK);
   }
 
-  #tellIfSlow(): void {
+  #tellIfSlow(why: Unrest): void {
     if (this.#isSlow || performance.now() - this.#began < SLOW) return;
     this.#isSlow = true;
-    this.#doors.onSlow(this.#why, [...this.#touches.keys()].at(-1));
+    this.#doors.onSlow(why, [...this.#touches.keys()].at(-1));
   }
 
   get #isLate(): boolean {

@@ -93,7 +93,7 @@ describe('a response that is over', () => {
     using client = makeClient(endpoint.url);
     await client.initialize();
     // More than the kernel takes for a client that does not read.
-    const bytes = 12 * 1024 * 1024;
+    const bytes = 8 * 1024 * 1024;
     const replies = [
       await client.post(call(1, 'big', { bytes }), { Accept: 'text/event-stream' }),
       await client.post(call(2, 'big', { bytes }), JSON_ONLY),

@@ -386,8 +386,8 @@ describe('a client that does not read', () => {
     using client = makeClient(endpoint.url);
     using other = makeClient(endpoint.url);
     await Promise.all([client.initialize(), other.initialize()]);
-    // 32 MiB: more than the kernel and the bridge take for one that does not read.
-    const unread = await client.post(call(1, 'flood', { count: 512, bytes: MIB / 16 }));
+    // 80 MiB: more than the kernel and the bridge take for one that does not read.
+    const unread = await client.post(call(1, 'flood', { count: 320, bytes: MIB / 4 }));
     const session = endpoint.registry.find(client.session ?? '');
     for (let i = 0; session?.isConnected; i += 1) {
       expect(await other.ask(rpc(i, 'ping'))).toMatchObject({ id: i, result: {} });
@@ -398,6 +398,6 @@ describe('a client that does not read', () => {
       for await (const { id = last } of unread.events()) last = id;
     };
     await expect(readOn()).rejects.toThrow('aborted');
-    expect(textOf(await (await resume(client, last)).answer())).toBe('flooded 512');
+    expect(textOf(await (await resume(client, last)).answer())).toBe('flooded 320');
   });
 });

@@ -12,6 +12,7 @@ const FACTS: HealthFacts = {
   generation: 1,
   restarts: 0,
   lastExit: undefined,
+  isHalted: false,
   sessions: [],
 };
 
@@ -109,4 +110,9 @@ describe('the page [http.health]', () => {
     const page = healthOf({ ...FACTS, sessions: [session('broken')] });
     expect(JSON.parse(JSON.stringify(page))).toEqual(page);
   });
+});
+
+test('a server that is started no more is broken, though no session is left to say so', () => {
+  const { status, backend } = healthOf({ ...FACTS, isHalted: true });
+  expect([status, backend.state]).toEqual(['degraded', 'broken']);
 });

@@ -170,6 +170,8 @@ describe('what of a cargo project is watched', () => {
     expect([...watch('cargo run -p other', facts)].sort()).toEqual(
       [...sources(`${APP}/other`), ...root].sort(),
     );
+    const below = infer(['cargo', 'run'], { ...lookAt(facts), cwd: `${APP}/other/src/deep` });
+    expect([...below.watch].sort()).toEqual([...sources(`${APP}/other`), ...root].sort());
     // Nothing is selected in the root of a workspace that is no package: then all may be meant.
     expect(watch('cargo run', facts)).toContain(`${APP}/other/src`);
   });

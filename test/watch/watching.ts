@@ -1,5 +1,5 @@
 // A watch over a temp folder, and what it told.
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { OpenEvents } from '../../src/watch/feed.js';
 import { watchFiles } from '../../src/watch/files.js';
 import type { WatchPlan } from '../../src/watch/plan.js';
@@ -63,8 +63,12 @@ export async function watching(
       ...plan,
     },
     {
-      onTouched: (file) => touched.push(file),
+      onTouched: (file) => {
+        touched.push(file);
+        expect(touched.length, 'each batch ends before the next one begins').toBe(settled.length + 1);
+      },
       onSettled: (change) => {
+        expect(settled.length, 'a batch that ends has begun').toBe(touched.length - 1);
         seen.push(look?.());
         counts.push(change?.count ?? 0);
         settled.push(change?.paths ?? 'nothing');

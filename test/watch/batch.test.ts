@@ -1,0 +1,125 @@
+// A batch that does not come to rest, on a clock of the test's own.
+import { chmodSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Batch, type BatchWorld } from '../../src/watch/batch.js';
+import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+
+const QUIET: BatchWorld = {
+  delay: 200,
+  executables: [],
+  findDifferent: async () => {},
+  isGitBusy: () => false,
+  isMissing: () => false,
+};
+
+describe('a batch [watch.settle]', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function begin(world: Partial<BatchWorld> = {}) {
+    const told: string[] = [];
+    const batch = new Batch(
+      { ...QUIET, ...world },
+      {
+        onTouched: () => told.push('touched'),
+        onSlow: (why) => told.push(`slow: ${why}`),
+        onRest: (files) => told.push(`rest: ${files.size}`),
+      },
+    );
+    return { batch, told };
+  }
+
+  /** Passes time, and lets files be read. */
+  async function pass(ms: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async function passUntil(condition: () => boolean, most: number): Promise<number> {
+    let passed = 0;
+    for (; !condition() && passed < most; passed += 10) await pass(10);
+    return passed;
+  }
+
+  /** Writes the file again and again; how long it took until the batch was over (ms). */
+  async function writeOn(folder: TempFolder, batch: Batch, told: string[], most: number): Promise<number> {
+    let passed = 0;
+    for (; told.at(-1)?.startsWith('rest') !== true && passed < most; passed += 50) {
+      folder.write('a.log', `${passed}`);
+      batch.touch(folder.at('a.log'));
+      await pass(50);
+    }
+    return passed;
+  }
+
+  test('is over after the quiet time, the two looks in it', async () => {
+    const folder = makeTempFolder({ 'a.js': '1' });
+    const { batch, told } = begin();
+    batch.touch(folder.at('a.js'));
+    expect(told).toEqual(['touched']);
+    await pass(199);
+    expect(told).toEqual(['touched']);
+    expect(await passUntil(() => told.length > 1, 100)).toBeLessThanOrEqual(20);
+    expect(told).toEqual(['touched', 'rest: 1']);
+  });
+
+  test('of a file that is written without end is over in 30 s, and said to be slow once', async () => {
+    const folder = makeTempFolder({ 'a.log': '' });
+    const { batch, told } = begin();
+    const passed = await writeOn(folder, batch, told, 40_000);
+    expect(passed).toBeGreaterThan(30_000);
+    expect(passed).toBeLessThan(31_000);
+    expect(told).toEqual(['touched', 'slow: writing', 'rest: 1']);
+  });
+
+  test('of a file that is run is not over while it is written', async () => {
+    const folder = makeTempFolder({ 'a.log': '' });
+    const { batch, told } = begin({ executables: [folder.at('a.log')] });
+    await writeOn(folder, batch, told, 40_000);
+    expect(told).toEqual(['touched', 'slow: writing']);
+    await passUntil(() => told.length > 2, 1_000);
+    expect(told.at(-1)).toBe('rest: 1');
+  });
+
+  test('waits 30 s for what is missing', async () => {
+    const folder = makeTempFolder({ server: '1' });
+    chmodSync(folder.at('server'), 0o644);
+    const { batch, told } = begin({ isMissing: () => true });
+    batch.touch(folder.at('server'));
+    await pass(29_900);
+    expect(told).toEqual(['touched', 'slow: missing']);
+    await passUntil(() => told.length > 2, 1_000);
+    expect(told.at(-1)).toBe('rest: 1');
+  });
+
+  test('waits for git, however long', async () => {
+    let isBusy = true;
+    const { batch, told } = begin({ isGitBusy: () => isBusy });
+    batch.touch('/nowhere/a.js');
+    await pass(60_000);
+    expect(told).toEqual(['touched', 'slow: git']);
+    isBusy = false;
+    await passUntil(() => told.length > 2, 1_000);
+    expect(told.at(-1)).toBe('rest: 1');
+  });
+
+  test('of folders alone is about the files that are found', async () => {
+    const { batch, told } = begin({ findDifferent: async (tell) => tell('/nowhere/a.js') });
+    batch.stir();
+    expect(told).toEqual([]);
+    await passUntil(() => told.length > 1, 1_000);
+    expect(told).toEqual(['touched', 'rest: 1']);
+  });
+
+  test('that is cancelled tells nothing more', async () => {
+    const { batch, told } = begin();
+    batch.touch('/nowhere/a.js');
+    batch.cancel();
+    await pass(60_000);
+    expect(told).toEqual(['touched']);
+  });
+});
