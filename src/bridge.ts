@@ -22,14 +22,11 @@ export interface BridgePlan {
   readonly version: string;
   /** Made once the bridge listens: what it loads would delay that. */
   readonly makeReporter: () => Promise<Reporter>;
+  /** The bridge listens: what is told before all else. */
+  readonly announce: (url: string, report: Reporter) => void;
 }
 
 export interface Bridge {
-  readonly url: string;
-  readonly report: Reporter;
-  /** What is watched and built, and from what that follows. */
-  readonly from: string;
-  readonly hint: string | undefined;
   /** A rollout without a change. */
   restart(): void;
   /** Changes are noted and not taken up; called again, they are. */
@@ -59,26 +56,25 @@ const DRAIN_POLL = 50;
 /** Listens, then makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const endpoint = await listen(plan.listen);
-  const rooms = await makeRooms(plan, endpoint);
-  const { code, rollout, watch, report } = rooms;
+  const report = await plan.makeReporter();
+  plan.announce(`http://${urlHost(plan.listen.host)}:${endpoint.port}${plan.options.path}`, report);
+  const rooms = await makeRooms(plan, endpoint, report);
+  const { code, rollout, watch } = rooms;
+  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
   return {
-    url: `http://${urlHost(plan.listen.host)}:${endpoint.port}${plan.options.path}`,
-    report,
-    from: code.from,
-    hint: code.hint,
     restart: () => rollout.force(),
     pause: () => watch.toggle(),
     ...makeStop(rooms),
   };
 }
 
-async function makeRooms(plan: BridgePlan, endpoint: Endpoint): Promise<Rooms> {
+async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
-  const [spawn, report, code] = await Promise.all([loadSpawn(), plan.makeReporter(), findCode(plan)]);
+  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan)]);
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.

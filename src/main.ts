@@ -5,6 +5,7 @@ import type { Bridge } from './bridge.js';
 import { parseArgv } from './commands/argv.js';
 import { run } from './commands/run.js';
 import { BridgeError } from './errors.js';
+import { watchKeys } from './watch/keys.js';
 
 /** Ctrl-C waits so long for calls in flight (ms); SIGTERM and SIGHUP wait for the drain timeout. */
 const INTERRUPT_DRAIN = 2_000;
@@ -50,5 +51,14 @@ function stopOnSignals(bridge: Bridge, drainTimeout: number): void {
   process.on('SIGINT', onSignal(Math.min(INTERRUPT_DRAIN, drainTimeout)));
   process.on('SIGTERM', onSignal(drainTimeout));
   process.on('SIGHUP', onSignal(drainTimeout));
-  process.on('exit', () => bridge.kill());
+  const keys = watchKeys(process.stdin, {
+    restart: () => bridge.restart(),
+    pause: () => bridge.pause(),
+    quit: () => process.kill(process.pid, 'SIGINT'),
+    signal: (name) => process.kill(process.pid, name),
+  });
+  process.on('exit', () => {
+    keys.close();
+    bridge.kill();
+  });
 }

@@ -1,6 +1,7 @@
 // Should a session have a backend, and when is the next one started? Pure; supervisor.ts carries the effects out.
 //
 //   off ──want──► on ──lost──► backoff ──elapsed──► on      on ──changed──► replacing ──next-ready──► on
+//                                                       └ (stop-first) ► yielding ──lost──► on
 //                 ▲   └─ too many failed starts ─► halted ──want, changed──► on
 //   any ──release──► off          settled (ready long enough): the losses are forgotten
 //   off, on, backoff ──while a build runs──► gated ──opened, changed──► on
@@ -10,6 +11,8 @@ export type RestartState =
   | { readonly name: 'off' }
   | { readonly name: 'on'; readonly losses: number }
   | { readonly name: 'replacing'; readonly losses: number }
+  /** The old one drains and ends; then the next one is started. Its end is no loss. */
+  | { readonly name: 'yielding' }
   | { readonly name: 'backoff'; readonly losses: number }
   | { readonly name: 'halted' }
   /** One is needed, but a build is under way: what would be started now would be old in a moment. */
@@ -43,8 +46,8 @@ export type RestartEffect =
   | { readonly kind: 'swap' }
   /** The newcomer becomes the only one, still starting: the old one was lost. */
   | { readonly kind: 'adopt-next' }
-  /** The old one drains and stops; the next one is started when it is gone. */
-  | { readonly kind: 'stop-then-start' }
+  /** The one that serves takes no more calls, and ends. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'arm'; readonly delay: number }
   | { readonly kind: 'disarm' }
   | { readonly kind: 'give-up' };
@@ -124,7 +127,7 @@ const TABLE: Cells = {
     changed: (state, { how, serving }) => {
       // What is still starting is of an old generation, and nobody is served by it.
       if (!serving) return step({ name: 'on', losses: 0 }, { kind: 'stop' }, { kind: 'start' });
-      if (how === 'stop-first') return step({ name: 'on', losses: 0 }, { kind: 'stop-then-start' });
+      if (how === 'stop-first') return step({ name: 'yielding' }, { kind: 'drain' });
       return step({ name: 'replacing', losses: state.losses }, { kind: 'start-next' });
     },
     opened: stay,
@@ -138,11 +141,25 @@ const TABLE: Cells = {
     elapsed: stay,
     settled: () => step({ name: 'replacing', losses: 0 }),
     // The latest generation wins: the newcomer that has not taken over yet is replaced.
-    changed: (state) => step(state, { kind: 'stop-next' }, { kind: 'start-next' }),
+    changed: (state, { how }) =>
+      how === 'stop-first'
+        ? step({ name: 'yielding' }, { kind: 'stop-next' }, { kind: 'drain' })
+        : step(state, { kind: 'stop-next' }, { kind: 'start-next' }),
     opened: stay,
     'next-ready': () => step({ name: 'on', losses: 0 }, { kind: 'swap' }),
     // The old one still serves: it stays, and the next change tries again.
     'next-lost': (state) => step({ name: 'on', losses: state.losses }),
+  },
+  yielding: {
+    want: stay,
+    release,
+    lost: (_, { closed }) => (closed ? gate(0) : start()),
+    elapsed: stay,
+    settled: stay,
+    changed: stay,
+    opened: stay,
+    'next-ready': stay,
+    'next-lost': stay,
   },
   backoff: {
     want: stay,

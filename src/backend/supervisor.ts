@@ -131,9 +131,9 @@ export class Supervisor {
         return this.#adopt();
       case 'adopt-next':
         return this.#adopt();
-      case 'stop-then-start':
-        this.#current?.drain(true);
-        return;
+      case 'drain':
+        clearTimeout(this.#settling);
+        return this.#current?.drain(true);
       case 'arm':
         this.#doors.report({ kind: 'restart.waiting', ms: effect.delay });
         this.#backoff = setTimeout(

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
+import { findCode } from '../code.js';
 import { BridgeError } from '../errors.js';
 import type { Options } from '../options.js';
 import type { Reporter } from '../report/report.js';
@@ -29,26 +30,27 @@ export async function run(plan: RunPlan): Promise<Bridge> {
     throw new BridgeError(`--cwd: expected a folder, got ${cwd}, which is none.`, 2);
   }
   const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
-  if (fault) throw new BridgeError(fault, 2);
+  const spec = { command, cwd, env: env.value, shell: options.shell };
+  // A command that is not there yet may come with a change, if something is watched.
+  if (fault && (await findCode({ options, spec })).watch.length === 0) throw new BridgeError(fault, 2);
   const port = choosePort(options, folder);
-  const bridge = await startBridge({
+  const warnings = fault ? [...plan.warnings, `${fault} Waiting for a change.`] : plan.warnings;
+  return startBridge({
     options,
     listen: { host: options.host, ports: port.candidates, from: port.from },
-    spec: { command, cwd, env: env.value, shell: options.shell },
+    spec,
     version: plan.version,
     makeReporter: () => loadReporter(options, plan.env),
+    announce: (url, report) => announce(url, report, { ...plan, warnings }),
   });
-  announce(bridge, plan);
-  return bridge;
 }
 
-function announce({ url, report, from, hint }: Bridge, { command, folder, warnings }: RunPlan): void {
+function announce(url: string, report: Reporter, { command, folder, warnings }: RunPlan): void {
   report({ kind: 'bridge.listening', url, command: command.join(' ') });
   report({
     kind: 'bridge.offered',
     register: `claude mcp add --transport http ${serverName(folder)} ${url}`,
   });
-  report({ kind: 'bridge.inferred', from, hint });
   for (const text of warnings) report({ kind: 'bridge.warned', text });
 }
 

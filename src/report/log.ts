@@ -67,7 +67,7 @@ async function pretty(destination: DestinationStream, colorize: boolean): Promis
   const format = prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'session,source,url,command,register,revision,pid,exit',
+    hideObject: true,
     messageFormat: (log, key) => {
       const text = String(log[key]);
       if (typeof log.session !== 'string') return text;

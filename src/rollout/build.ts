@@ -70,6 +70,7 @@ class BuildRun {
   #end: ChildEnd | undefined;
   #escaped: readonly number[] = [];
   #cancelled: Promise<void> | undefined;
+  #gone = false;
 
   constructor(plan: BuildPlan, doors: BuildDoors) {
     this.#plan = plan;
@@ -94,7 +95,8 @@ class BuildRun {
 
   kill(): void {
     const { pid } = this.#child;
-    if (pid === undefined) return;
+    // Its number may be another's by now.
+    if (pid === undefined || this.#gone) return;
     if (!this.#end) this.#escaped = findEscaped(pid);
     signalTree(pid, 'SIGKILL', this.#escaped);
   }
@@ -102,7 +104,8 @@ class BuildRun {
   async #run(): Promise<BuildResult> {
     this.#end = await new Promise<ChildEnd>((resolve) => this.#child.onEnd(resolve));
     // What it leaves behind in its group would write on while its output is run.
-    if (this.#child.pid !== undefined && !this.#cancelled) signalTree(this.#child.pid, 'SIGKILL');
+    if (!this.#cancelled) this.kill();
+    this.#gone = !this.#cancelled;
     await pipesRead(this.#child);
     return this.#result(this.#end);
   }
@@ -130,12 +133,14 @@ class BuildRun {
 
   async #cancel(): Promise<void> {
     const { pid } = this.#child;
-    if (pid === undefined || this.#end) return;
+    if (pid === undefined || this.#gone) return;
     this.#escaped = findEscaped(pid);
     signalTree(pid, 'SIGTERM', this.#escaped);
-    if (await this.#isGoneWithin(pid, this.#doors.killTimeout)) return;
-    this.kill();
-    await this.#isGoneWithin(pid, KILL_GRACE);
+    if (!(await this.#isGoneWithin(pid, this.#doors.killTimeout))) {
+      this.kill();
+      await this.#isGoneWithin(pid, KILL_GRACE);
+    }
+    this.#gone = true;
   }
 
   async #isGoneWithin(pid: number, ms: number): Promise<boolean> {

@@ -4,11 +4,14 @@ import type { CallFailure } from '../errors.js';
 import { param, type RequestLine } from '../protocol/jsonrpc.js';
 
 /** Held for as long as it may be (ms). A call that was in a lost backend before it was held may have run there. */
-export function heldTooLong(ms: number, again: boolean): CallFailure {
+export function heldTooLong(ms: number, again: boolean, waitingFor: string | undefined): CallFailure {
+  const seconds = `after ${ms / 1000} s`;
   return {
     verdict: again ? 'May have run' : 'Not run',
-    cause: `no backend was ready after ${ms / 1000} s.`,
-    hint: 'Call again; it will wait for the server.',
+    cause: waitingFor ? `${waitingFor} ${seconds}.` : `no backend was ready ${seconds}.`,
+    hint: waitingFor
+      ? 'Call again; it will wait for the new code.'
+      : 'Call again; it will wait for the server.',
   };
 }
 

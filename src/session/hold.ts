@@ -1,6 +1,13 @@
 // What waits for a backend, in the order in which it came, each for a bounded time.
 import type { CallFailure } from '../errors.js';
-import type { NotificationLine, RequestId, RequestLine } from '../protocol/jsonrpc.js';
+import {
+  type NotificationLine,
+  notificationText,
+  progressToken,
+  type RequestId,
+  type RequestLine,
+} from '../protocol/jsonrpc.js';
+import { PROGRESS } from '../protocol/mcp.js';
 import { heldTooLong, OVERLOADED } from './failures.js';
 import type { Stream } from './outbox.js';
 
@@ -19,6 +26,10 @@ export interface HeldNotification {
 }
 
 export interface HoldDoors {
+  /** What is waited for, in words, if more is known than that there is no backend. */
+  waitingFor(): string | undefined;
+  /** Tells the client of a request with a progress token that it waits. */
+  tell(stream: Stream, progressText: string): void;
   /** The client of this stream is kept waiting from now on. */
   begin(stream: Stream): void;
   /** Answers a request with an error; drops a notification. */
@@ -104,12 +115,24 @@ export class Hold {
     return this.#entries.flatMap(({ held }) => ('stream' in held ? held.stream : []));
   }
 
+  /** Below zero: what the server reports later must be more (2025-11-25, progress). */
+  #begin({ line, stream }: HeldRequest): void {
+    this.#doors.begin(stream);
+    const token = progressToken(line.message);
+    if (token === undefined) return;
+    const message = `Waiting: ${this.#doors.waitingFor() ?? 'the server is starting'}.`;
+    this.#doors.tell(stream, notificationText(PROGRESS, { progressToken: token, progress: -1, message }));
+  }
+
   #entry(held: Held): Entry {
     this.#characters += held.line.text.length;
-    if ('stream' in held) this.#doors.begin(held.stream);
+    if ('stream' in held) this.#begin(held);
     const expire = () => {
       this.#remove(held);
-      this.#doors.refuse(held, heldTooLong(this.#timeout, 'stream' in held && held.again));
+      this.#doors.refuse(
+        held,
+        heldTooLong(this.#timeout, 'stream' in held && held.again, this.#doors.waitingFor()),
+      );
     };
     return { held, since: performance.now(), timer: setTimeout(expire, this.#timeout) };
   }

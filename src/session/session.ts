@@ -108,6 +108,10 @@ export class Session {
     this.#outbox = new Outbox({ store: plan.store, session: plan.id, retry: RETRY, primes });
     this.#hold = new Hold(plan.options.holdTimeout, {
       begin: (stream) => this.#outbox.begin(stream),
+      tell: (stream, text) => {
+        if (this.#outbox.canSay(stream)) this.#outbox.say(stream, text);
+      },
+      waitingFor: () => plan.standing().waitingFor,
       refuse: (held, failure) => this.#refuse(held, failure),
     });
     this.#catalog = new Catalog(plan.snapshots, initialize);
