@@ -68,6 +68,7 @@ async function pretty(destination: DestinationStream, colorize: boolean): Promis
     colorize,
     translateTime: 'SYS:HH:MM:ss',
     hideObject: true,
+    ignore: 'pid',
     messageFormat: (log, key) => {
       const text = String(log[key]);
       if (typeof log.session !== 'string') return text;

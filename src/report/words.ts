@@ -14,135 +14,87 @@ export interface LogLine {
 
 /** How a report reads. */
 export function wordsFor(report: Report): LogLine {
-  switch (report.kind) {
-    case 'bridge.listening': {
-      const { url, command } = report;
-      return { level: 'info', text: `Listening on ${url} for ${command}`, fields: { url, command } };
-    }
-    case 'bridge.offered':
-      return {
-        level: 'info',
-        text: `Register it once: ${report.register}`,
-        fields: { register: report.register },
-      };
-    case 'bridge.inferred':
-      return { level: 'info', text: report.hint ? `${report.from}. ${report.hint}` : report.from };
-    case 'build.output':
-      return { level: 'info', text: report.text, fields: { source: 'build' } };
-    case 'watch.paused':
-      return { level: 'info', text: report.isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed' };
-    case 'watch.ready':
-      return { level: 'debug', text: `watching ${report.files} files` };
-    case 'watch.loop':
-      return { level: 'warn', text: loops(report) };
-    case 'watch.refused':
-      return {
-        level: 'warn',
-        text: `${report.folder} is too much to watch; name what is to be watched with --watch`,
-      };
-    case 'watch.limited':
-      return { level: 'warn', text: limited(report) };
-    case 'watch.failed':
-      return { level: 'error', text: `Watching failed: ${stackOf(report.error)}` };
-    case 'watch.slow':
-      return {
-        level: 'warn',
-        text: `waiting for files to come to rest (${report.why}${report.file ? `: ${report.file}` : ''})`,
-      };
-    case 'bridge.warned':
-      return { level: 'warn', text: report.text };
-    case 'bridge.stopping':
-      return { level: 'info', text: stopping(report.running) };
-    case 'bridge.stopped':
-      return { level: 'info', text: 'Stopped.' };
-    case 'session.opened':
-      return {
-        level: 'info',
-        text: `connected (${plain(report.revision)})`,
-        fields: { revision: report.revision },
-      };
-    case 'session.changed':
-      return {
-        level: 'info',
-        text: `told that its lists changed (${report.lists.map(listName).join(', ')})`,
-      };
-    case 'session.closed':
-      return { level: 'info', text: 'ended its session' };
-    case 'session.dormant':
-      return { level: 'info', text: 'idle: its server is stopped, and started again by its next call' };
-    case 'backend.started':
-      return {
-        level: 'debug',
-        text: `server started (pid ${report.pid ?? 'none'})`,
-        fields: { pid: report.pid },
-      };
-    case 'backend.ready':
-      return {
-        level: 'info',
-        text: `server ready in ${Math.round(report.ms)} ms (pid ${report.pid})`,
-        fields: { pid: report.pid },
-      };
-    case 'backend.stderr':
-      return { level: 'info', text: report.text, fields: { source: 'server' } };
-    case 'backend.noise':
-      return { level: 'warn', text: `server wrote to stdout what is no JSON-RPC: ${cut(report.text)}` };
-    case 'backend.crashed':
-      return {
-        level: 'warn',
-        text: crashed(report.exit),
-        fields: { exit: { ...report.exit, tail: undefined } },
-      };
-    case 'backend.stopped':
-      return { level: 'debug', text: 'server stopped' };
-    case 'restart.waiting':
-      return { level: 'info', text: `server is started again in ${report.ms} ms` };
-    case 'restart.halted':
-      return { level: 'error', text: halted(report.exit) };
-    case 'request.repeated':
-      return {
-        level: 'info',
-        text: `${plain(report.method)} was lost with the server; it is sent to the next one`,
-      };
-    case 'request.failed':
-      return {
-        level: 'warn',
-        text: plain(`${report.method}: ${report.failure.verdict}: ${report.failure.cause}`),
-      };
-    case 'message.dropped':
-      return { level: 'debug', text: `dropped a message that nobody waits for: ${cut(report.text)}` };
-    case 'rollout.began':
-      return {
-        level: 'info',
-        text: report.paths.length > 0 ? `Changed: ${report.paths.join(', ')}` : 'Restarting.',
-      };
-    case 'build.began':
-      return { level: 'info', text: `Building: ${report.command}` };
-    case 'build.ended':
-      return built(report.result);
-    case 'rollout.done':
-      return { level: 'info', text: rolledOut(report), fields: { generation: report.generation } };
-    case 'rollout.failed':
-      return {
-        level: 'error',
-        text: `The new code does not start (${describeExit(report.exit)}); calls are told so until the next change`,
-      };
-    case 'rollout.exclusive':
-      return {
-        level: 'warn',
-        text: 'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
-      };
-    case 'http.failed':
-      return { level: 'error', text: `The bridge failed: ${stackOf(report.error)}` };
-  }
+  // One object per kind; TypeScript cannot follow the kind through the index.
+  const words = WORDS[report.kind] as (report: Report) => LogLine;
+  return words(report);
 }
 
-function built({ ok, ms, exitCode, signal, errors }: BuildResult): LogLine {
+const debug = (text: string, fields?: object): LogLine => line('debug', text, fields);
+const info = (text: string, fields?: object): LogLine => line('info', text, fields);
+const warn = (text: string, fields?: object): LogLine => line('warn', text, fields);
+const error = (text: string): LogLine => line('error', text);
+
+function line(level: Level, text: string, fields?: object): LogLine {
+  return fields ? { level, text, fields } : { level, text };
+}
+
+type Words = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>) => LogLine };
+
+const WORDS: Words = {
+  'bridge.listening': ({ url, command }) => info(`Listening on ${url} for ${command}`, { url, command }),
+  'bridge.offered': ({ register }) => info(`Register it once: ${register}`, { register }),
+  'bridge.inferred': ({ from, hint }) => info(sentence(hint ? `${from}. ${hint}` : from)),
+  'bridge.warned': ({ text }) => warn(text),
+  'bridge.stopping': ({ running }) => info(stopping(running)),
+  'bridge.stopped': () => info('Stopped.'),
+
+  'session.opened': ({ revision }) => info(`connected (${plain(revision)})`, { revision }),
+  'session.changed': ({ lists }) => info(`told that its lists changed (${lists.map(listName).join(', ')})`),
+  'session.closed': () => info('ended its session'),
+  'session.dormant': () => info('idle: its server is stopped, and started again by its next call'),
+
+  'backend.started': ({ pid }) => debug(`server started (pid ${pid ?? 'none'})`, { pid }),
+  'backend.ready': ({ ms, pid }) => info(`server ready in ${Math.round(ms)} ms (pid ${pid})`, { pid }),
+  'backend.stderr': ({ text }) => info(text, { source: 'server' }),
+  'backend.noise': ({ text }) => warn(`server wrote to stdout what is no JSON-RPC: ${cut(text)}`),
+  'backend.crashed': ({ exit }) => warn(crashed(exit), { exit: { ...exit, tail: undefined } }),
+  'backend.stopped': () => debug('server stopped'),
+  'restart.waiting': ({ ms }) => info(`server is started again in ${ms} ms`),
+  'restart.halted': ({ exit }) => error(halted(exit)),
+
+  'request.repeated': ({ method }) =>
+    info(`${plain(method)} was lost with the server; it is sent to the next one`),
+  'request.failed': ({ method, failure }) => warn(plain(`${method}: ${failure.verdict}: ${failure.cause}`)),
+  'message.dropped': ({ text }) => debug(`dropped a message that nobody waits for: ${cut(text)}`),
+
+  'rollout.began': ({ paths }) =>
+    info(paths.length > 0 ? `Changed: ${paths.join(', ')}` : 'Taking up the code as it is'),
+  'build.began': ({ command }) => info(`Building: ${command}`),
+  'build.output': ({ text }) => info(text, { source: 'build' }),
+  'build.ended': ({ result }) => built(result),
+  'rollout.done': (report) => info(rolledOut(report), { generation: report.generation }),
+  'rollout.failed': ({ exit }) =>
+    error(
+      `The new code does not start (${plain(describeExit(exit))}); calls are told so until the next change`,
+    ),
+  'rollout.exclusive': () =>
+    warn(
+      'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
+    ),
+
+  'watch.ready': ({ files }) => debug(`watching ${files} files`),
+  'watch.paused': ({ isPaused }) => info(isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed'),
+  'watch.refused': ({ folder }) =>
+    warn(`${folder} is too much to watch; name what is to be watched with --watch`),
+  'watch.limited': (report) => warn(limited(report)),
+  'watch.failed': (report) => error(`Watching failed: ${stackOf(report.error)}`),
+  'watch.slow': ({ why, file }) =>
+    warn(`waiting for files to come to rest (${why}${file ? `: ${file}` : ''})`),
+  'watch.loop': (report) => warn(loops(report)),
+
+  'http.failed': (report) => error(`The bridge failed: ${stackOf(report.error)}`),
+};
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function built({ ok, ms, exitCode, signal }: BuildResult): LogLine {
   const after = `after ${(ms / 1000).toFixed(1)} s`;
-  if (ok) return { level: 'info', text: `Built ${after}` };
-  return {
-    level: 'error',
-    text: `Build failed (${signal ?? `exit ${exitCode}`}) ${after}; calls are told so until the next change\n${errors}`,
-  };
+  if (ok) return info(`Built ${after}`);
+  return error(
+    `Build failed (${signal ?? `exit ${exitCode}`}) ${after}; calls are told so until the next change`,
+  );
 }
 
 function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {

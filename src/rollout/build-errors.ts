@@ -10,7 +10,7 @@ const LONGEST_LINE = 600;
 /** First lines of an error: of rustc, gcc, clang, tsc, esbuild, go, javac, kotlinc, maven, gradle, dotnet, python, make, linkers. */
 const ERROR = [
   /^\s*(fatal )?error(\[\w+\]| \w+)?: /i,
-  /^\S.*?(:\d+(:\d+)?|\(\d+(,\d+)*\))(:| -) (fatal )?error\b/,
+  /^\S.*?(:\d+(:\d+)?|\(\d+(,\d+)*\))(:| -) (fatal )?error\b/i,
   /^\s*[✘✖✗×] /,
   /^\[ERROR\] /,
   /^e: /,
@@ -31,7 +31,7 @@ const NOT_COUNTED =
 
 const WARNING = [
   /^\s*warning(\[\w+\]| \w+)?: /i,
-  /^\S.*?(:\d+(:\d+)?|\(\d+(,\d+)*\))(:| -) warning\b/,
+  /^\S.*?(:\d+(:\d+)?|\(\d+(,\d+)*\))(:| -) warning\b/i,
   /^\S.*: \w*Warning: /,
   /^\s*▲ /,
   /^\[WARN(ING)?\] /,

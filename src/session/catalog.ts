@@ -1,6 +1,6 @@
 // What this client has been shown of the server's lists, so that it can be shown it again without a backend, and told when
 // a new backend has others.
-import { param, type RequestLine, type ResponseLine, requestText } from '../protocol/jsonrpc.js';
+import { isObject, param, type RequestLine, type ResponseLine, requestText } from '../protocol/jsonrpc.js';
 import { INITIALIZE } from '../protocol/mcp.js';
 import {
   afterPage,
@@ -53,6 +53,13 @@ export class Catalog {
   known(method: string): string | undefined {
     if (method === 'ping') return emptyResult(method);
     return this.#own.get(method) ?? this.#snapshots.of(this.#kind)?.get(method);
+  }
+
+  /** Whether the server says of this tool that calling it again changes nothing more (2025-11-25, tool annotations). */
+  isSafeTool(name: unknown): boolean {
+    const tool = this.#shown.get('tools/list')?.items.find((item) => isObject(item) && item.name === name);
+    const hints = isObject(tool) && isObject(tool.annotations) ? tool.annotations : {};
+    return hints.readOnlyHint === true || hints.idempotentHint === true;
   }
 
   /** Asks for every list that the client has been shown, and tells which notifications are due. */

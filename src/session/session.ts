@@ -473,6 +473,9 @@ export class Session {
   #mayRepeat({ line: { message }, again }: Sent): boolean {
     if (message.method === INITIALIZE) return this.#handshake.opening !== undefined;
     const isAlive = this.state === 'active' || this.state === 'holding';
-    return isAlive && !again && this.#plan.options.retry === 'safe' && isSafeToRepeat(message.method);
+    if (!isAlive || again || this.#plan.options.retry === 'never') return false;
+    return message.method === 'tools/call'
+      ? this.#catalog.isSafeTool(param(message, 'name'))
+      : isSafeToRepeat(message.method);
   }
 }
