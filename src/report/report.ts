@@ -1,7 +1,7 @@
 // What rooms tell: typed facts in the past tense. The log and the health page are made of them.
 import type { HttpReport } from '../http/routes.js';
 import type { RolloutReport } from '../rollout/rollout.js';
-import type { SessionReport } from '../session/session.js';
+import type { SessionReport } from '../session/plan.js';
 import type { WatchReport } from '../watch/files.js';
 
 /** Any room's report; those of a session come with its label. */

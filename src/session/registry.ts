@@ -5,7 +5,8 @@ import type { StartBackend } from '../backend/supervisor.js';
 import type { Options } from '../options.js';
 import { isObject, param, type RequestLine } from '../protocol/jsonrpc.js';
 import type { Store } from '../store/store.js';
-import { Session, type SessionReport, type Standing } from './session.js';
+import type { SessionReport, Standing } from './plan.js';
+import { Session } from './session.js';
 import { Snapshots } from './snapshot.js';
 
 export interface RegistryPlan {

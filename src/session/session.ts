@@ -1,37 +1,27 @@
 // One conversation with one client, and a backend of its own: reads the table of state.ts and carries its effects out.
 import type { Backend } from '../backend/backend.js';
-import type { Exit, Starts } from '../backend/starts.js';
-import { type StartBackend, Supervisor, type SupervisorReport } from '../backend/supervisor.js';
+import type { Exit } from '../backend/starts.js';
+import { Supervisor } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
-import type { Options } from '../options.js';
 import {
   errorText,
   INVALID_REQUEST,
   type NotificationLine,
-  param,
-  type RequestId,
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
-import {
-  CANCELLED,
-  DEFAULT_REVISION,
-  INITIALIZE,
-  INITIALIZED,
-  isSafeToRepeat,
-  PROGRESS,
-  understandsPriming,
-} from '../protocol/mcp.js';
-import type { Store } from '../store/store.js';
+import { CANCELLED, DEFAULT_REVISION, INITIALIZED, PROGRESS, understandsPriming } from '../protocol/mcp.js';
 import { Catalog } from './catalog.js';
+import { Dispatch } from './dispatch.js';
 import { Early } from './early.js';
-import { ENDED, gaveUp, notRun, OVERLOADED, STOPPED } from './failures.js';
+import { ENDED, gaveUp, notRun, STOPPED } from './failures.js';
 import { Handshake, requestedRevision } from './handshake.js';
-import { type Held, type HeldRequest, Hold } from './hold.js';
+import type { Held, HeldRequest } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
+import type { SessionPlan } from './plan.js';
 import { Presence } from './presence.js';
-import { isQuick, type Snapshots, withListChanged } from './snapshot.js';
+import { isQuick, withListChanged } from './snapshot.js';
 import {
   INITIALIZING,
   type SessionEffect,
@@ -39,42 +29,7 @@ import {
   type SessionState,
   sessionStep,
 } from './state.js';
-import { Traffic, type TrafficReport } from './traffic.js';
-
-export type SessionReport =
-  | SupervisorReport
-  | TrafficReport
-  | { readonly kind: 'session.opened'; readonly revision: string }
-  | { readonly kind: 'session.changed'; readonly lists: readonly string[] }
-  | { readonly kind: 'session.closed' }
-  | { readonly kind: 'session.dormant' }
-  | { readonly kind: 'request.repeated'; readonly method: string };
-
-export interface SessionPlan {
-  readonly id: string;
-  readonly store: Store;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
-  readonly startBackend: StartBackend;
-  readonly starts: Starts;
-  readonly report: (report: SessionReport) => void;
-  readonly snapshots: Snapshots;
-  /** What clients are told the server is called before it says so itself. */
-  readonly serverName: string;
-  /** How the newest code stands. */
-  readonly standing: () => Standing;
-  /** It is over: its id is not known any more. */
-  readonly onClosed: () => void;
-}
-
-/** How the newest code of the server stands: what a session must know that is opened, or woken, in the middle of it. */
-export interface Standing {
-  /** A change is on its way: calls wait for it. */
-  readonly changing: boolean;
-  /** The newest build or generation is broken: what calls are told. */
-  readonly refusal: CallFailure | undefined;
-  /** What is waited for, in words, if something is. */
-  readonly waitingFor: string | undefined;
-}
+import { Traffic } from './traffic.js';
 
 /** How long a client waits before it comes back to a stream (ms); the official clients try twice. */
 const RETRY = 2_000;
@@ -86,14 +41,12 @@ export class Session {
   readonly #supervisor: Supervisor;
   readonly #outbox: Outbox;
   readonly #traffic: Traffic;
-  readonly #hold: Hold;
+  readonly #dispatch: Dispatch;
   readonly #handshake: Handshake;
   #state: SessionState = INITIALIZING;
   readonly #presence = new Presence();
   readonly #catalog: Catalog;
   readonly #early: Early;
-  /** The backend has run a call: its lists may be what that call made of them. */
-  #isUsed = false;
   /** What calls are told while the newest code is broken. */
   #refusal: CallFailure = ENDED;
   #onTakenUp: ((exit: Exit | undefined) => void) | undefined;
@@ -106,20 +59,12 @@ export class Session {
     const requested = requestedRevision(initialize);
     const primes = () => understandsPriming(this.#handshake.revision ?? requested);
     this.#outbox = new Outbox({ store: plan.store, session: plan.id, retry: RETRY, primes });
-    this.#hold = new Hold(plan.options.holdTimeout, {
-      begin: (stream) => this.#outbox.begin(stream),
-      tell: (stream, text) => {
-        if (this.#outbox.canSay(stream)) this.#outbox.say(stream, text);
-      },
-      waitingFor: () => plan.standing().waitingFor,
-      refuse: (held, failure) => this.#refuse(held, failure),
-    });
     this.#catalog = new Catalog(plan.snapshots, initialize);
     this.#traffic = new Traffic(this.#outbox, {
       onOpened: (backend, sent, answer) => this.#onOpened(backend, sent, answer),
       onAccepted: (request, answer) => {
         this.#handshake.accepted(request);
-        this.#catalog.seen(request, answer, !this.#isUsed);
+        this.#catalog.seen(request, answer, !this.#dispatch.isUsed);
       },
       onStray: (backend, answer) => {
         const isOurs = this.#handshake.answer(answer) || this.#handshake.answerLate(backend, answer);
@@ -127,15 +72,18 @@ export class Session {
       },
       report: plan.report,
     });
+    const parts = {
+      catalog: this.#catalog,
+      handshake: this.#handshake,
+      traffic: this.#traffic,
+      outbox: this.#outbox,
+    };
+    this.#dispatch = new Dispatch(
+      { ...parts, holdTimeout: plan.options.holdTimeout },
+      { serving: () => this.#supervisor.serving, waitingFor: () => plan.standing().waitingFor },
+    );
     this.#early = new Early(
-      {
-        catalog: this.#catalog,
-        handshake: this.#handshake,
-        traffic: this.#traffic,
-        outbox: this.#outbox,
-        hold: this.#hold,
-        serverName: plan.serverName,
-      },
+      { ...parts, hold: this.#dispatch.hold, serverName: plan.serverName },
       { isFar: () => this.#isFar(), onOpened: () => this.#onOpenedEarly() },
     );
     this.#supervisor = new Supervisor(plan.startBackend, plan.starts, {
@@ -172,7 +120,7 @@ export class Session {
 
   /** Requests held, requests in flight. */
   get jobs(): { pending: number; running: number } {
-    return { pending: this.#hold.size, running: this.#traffic.size };
+    return { pending: this.#dispatch.hold.size, running: this.#traffic.size };
   }
 
   get supervisor(): Pick<Supervisor, 'backends' | 'hasten' | 'kill' | 'emptied'> {
@@ -214,7 +162,7 @@ export class Session {
   call(line: RequestLine, stream: Stream): void {
     this.#presence.touch();
     const { id } = line.message;
-    if (this.#traffic.has(id) || this.#hold.has(id)) {
+    if (this.#dispatch.has(id)) {
       const message = `Request id ${JSON.stringify(id)} is in use: a request with it has not been answered yet.`;
       return this.#outbox.answer(stream, errorText(id, INVALID_REQUEST, message));
     }
@@ -229,7 +177,7 @@ export class Session {
     if (line.kind === 'response') return this.#traffic.answer(line);
     switch (line.message.method) {
       case CANCELLED:
-        return this.#cancel(line);
+        return this.#dispatch.cancel(line);
       case PROGRESS:
         return this.#traffic.progress(line);
       case INITIALIZED:
@@ -244,7 +192,7 @@ export class Session {
 
   /** When a client last used it (ms, monotonic); when the oldest held call came, if one is held. */
   get use(): { usedAt: number; heldSince: number | undefined } {
-    return { usedAt: this.#presence.activeAt, heldSince: this.#hold.since };
+    return { usedAt: this.#presence.activeAt, heldSince: this.#dispatch.hold.since };
   }
 
   /** The first event of a change: calls wait for the new code. */
@@ -311,7 +259,7 @@ export class Session {
       this.#outbox.standalone,
       ...(opening ? [opening.stream] : []),
       ...this.#traffic.streams(),
-      ...this.#hold.streams(),
+      ...this.#dispatch.hold.streams(),
     ];
   }
 
@@ -326,25 +274,24 @@ export class Session {
   #carryOut(effect: SessionEffect, subject: Held | undefined, failure: CallFailure): void {
     switch (effect) {
       case 'forward':
-        return subject && this.#forward(subject);
+        return subject && this.#dispatch.forward(subject);
       case 'hold':
-        return subject && this.#hold.add(subject);
+        return subject && this.#dispatch.hold.add(subject);
       case 'drop':
-        return subject && this.#refuse(subject, notRun(failure));
+        return subject && this.#dispatch.refuse(subject, notRun(failure));
       case 'flush':
-        for (const held of this.#hold.takeAll()) this.#forward(held);
-        return;
+        return this.#dispatch.flush();
       case 'answer-all':
-        this.#answerHeld(notRun(failure));
+        this.#dispatch.refuseHeld(notRun(failure));
         return this.#traffic.failAll(failure);
       case 'answer-held':
-        return this.#answerHeld(failure);
+        return this.#dispatch.refuseHeld(failure);
       case 'want':
         return this.#supervisor.want();
       case 'release':
         return this.#supervisor.release();
       case 'refuse':
-        return subject && this.#refuse(subject, this.#refusal);
+        return subject && this.#dispatch.refuse(subject, this.#refusal);
       case 'open':
         return this.#early.openNow();
       case 'save':
@@ -352,35 +299,6 @@ export class Session {
       case 'forget':
         return this.#forget();
     }
-  }
-
-  #forward(held: Held): void {
-    const outcome = this.#send(held);
-    if (outcome === 'full') this.#refuse(held, OVERLOADED);
-    // Its end is not told yet; when it is, this waits for the next one.
-    if (outcome === 'gone') this.#hold.add(held);
-  }
-
-  #send(held: Held): 'sent' | 'full' | 'gone' {
-    const backend = this.#supervisor.serving;
-    if (!backend) return 'gone';
-    if (!this.#isUsed && 'stream' in held && !isQuick(held.line)) this.#isUsed = true;
-    return 'stream' in held ? this.#traffic.forward(held, backend) : backend.send(held.line.text);
-  }
-
-  #answerHeld(failure: CallFailure): void {
-    const opening = this.#handshake.takeOpening();
-    if (opening) {
-      this.#traffic.withdraw(opening.line.message.id);
-      this.#traffic.fail(opening, failure);
-    }
-    this.#hold.refuseAll(failure);
-  }
-
-  #refuse(held: Held, failure: CallFailure): void {
-    if (!('stream' in held)) this.#traffic.dropped(held.line);
-    // What a lost backend had may have run there, whatever keeps it from the next one.
-    else this.#traffic.fail(held, held.again ? { ...failure, verdict: 'May have run' } : failure);
   }
 
   #forget(): void {
@@ -392,15 +310,9 @@ export class Session {
     this.#plan.onClosed();
   }
 
-  #cancel(line: NotificationLine): void {
-    const held = this.#hold.take(param(line.message, 'requestId') as RequestId);
-    if (held) this.#outbox.skip(held.stream);
-    else this.#traffic.cancel(line);
-  }
-
   /** The client's own `initialize` opens its first backend; the ones after it are told what it was told. */
   #introduce(backend: Backend): void {
-    this.#isUsed = false;
+    this.#dispatch.onStarted();
     const { opening } = this.#handshake;
     if (opening) this.#traffic.forward(opening, backend);
     else void this.#handshake.repeat(backend);
@@ -429,7 +341,7 @@ export class Session {
 
   /** `ping` and lists: the backend of whatever generation answers, else what is known does. */
   #onQuick(held: HeldRequest): void {
-    if (this.#supervisor.serving) return this.#forward(held);
+    if (this.#supervisor.serving) return this.#dispatch.forward(held);
     if (this.#early.answerNow(held)) return;
     this.#meet(CALL, held);
     this.#early.onHeld(held.line.message.id);
@@ -459,23 +371,11 @@ export class Session {
   /** What a lost backend had, and what is safe to send again, goes to the next one before all that came later. */
   #onSilent(backend: Backend): void {
     this.#handshake.drop(backend);
-    const again = this.#traffic
-      .settle(backend, (sent) => this.#mayRepeat(sent))
-      // The next backend gets the client's initialize when it is introduced.
-      .filter(({ line }) => line.message.method !== INITIALIZE)
-      .map(({ line, stream }): HeldRequest => ({ line, stream, again: true }));
+    const isAlive = this.state === 'active' || this.state === 'holding';
+    const again = this.#dispatch.salvage(backend, isAlive && this.#plan.options.retry === 'safe');
     for (const { line } of again)
       this.#plan.report({ kind: 'request.repeated', method: line.message.method });
-    if (this.state === 'active') for (const held of again) this.#forward(held);
-    else this.#hold.addFirst(again);
-  }
-
-  #mayRepeat({ line: { message }, again }: Sent): boolean {
-    if (message.method === INITIALIZE) return this.#handshake.opening !== undefined;
-    const isAlive = this.state === 'active' || this.state === 'holding';
-    if (!isAlive || again || this.#plan.options.retry === 'never') return false;
-    return message.method === 'tools/call'
-      ? this.#catalog.isSafeTool(param(message, 'name'))
-      : isSafeToRepeat(message.method);
+    if (this.state === 'active') for (const held of again) this.#dispatch.forward(held);
+    else this.#dispatch.hold.addFirst(again);
   }
 }

@@ -121,12 +121,16 @@ export class Feed {
       await this.#open();
       const now = await this.list();
       this.#watched = new Map(now.folders);
-      clearTimeout(this.#lookBack);
-      this.#lookBack = setTimeout(() => this.#doors.onFolders(), LOOK_BACK).unref();
+      if (this.#polls) this.#lookBackLater();
       return now;
     } finally {
       this.#isOpening = false;
     }
+  }
+
+  #lookBackLater(): void {
+    clearTimeout(this.#lookBack);
+    this.#lookBack = setTimeout(() => this.#doors.onFolders(), LOOK_BACK).unref();
   }
 
   #isWatched(folders: ReadonlyMap<string, string>): boolean {

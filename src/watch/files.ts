@@ -18,7 +18,13 @@ export function watchFiles(
   openEvents: OpenEvents = openChokidar,
 ): Watcher {
   const cwd = path.resolve(plan.cwd);
-  return new FileWatcher({ ...plan, cwd }, doors, openEvents);
+  const poll = plan.poll || isPollingForced(process.env.CHOKIDAR_USEPOLLING);
+  return new FileWatcher({ ...plan, cwd, poll }, doors, openEvents);
+}
+
+/** chokidar polls where this variable says so, whatever it is asked for. */
+function isPollingForced(variable: string | undefined): boolean {
+  return variable !== undefined && !['', '0', 'false'].includes(variable.toLowerCase());
 }
 
 /** chokidar's events over some folders; it is loaded when it is first needed. */
