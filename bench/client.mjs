@@ -10,19 +10,48 @@ const TEXT_BYTES = 64;
 
 /** Makes the handshake with a bridge; the session is what later calls need of it. */
 export async function openSession({ port, path }, signal) {
-  const session = { port, path, lastId: 0, head: makeRequestHead({ port, path }) };
+  const session = { port, path, lastId: 0, head: makeRequestHead('POST', { port, path }) };
   const connection = await openConnection(session, signal);
   try {
-    const { head, message } = await connection.exchange(request(session, 'initialize', hello()));
+    const { head, message, sentAt, answeredAt } = await connection.exchange(
+      request(session, 'initialize', hello()),
+    );
+    session.initializeMs = answeredAt - sentAt;
     const id = head.headers.get('mcp-session-id');
     if (!message.result) throw new Error(`initialize was answered ${JSON.stringify(message)}`);
     const headers = { 'mcp-session-id': id, 'mcp-protocol-version': message.result.protocolVersion };
-    if (id) session.head = makeRequestHead({ port, path }, headers);
+    if (id) {
+      session.id = id;
+      session.head = makeRequestHead('POST', { port, path }, headers);
+      session.endHead = makeRequestHead('DELETE', { port, path }, headers);
+    }
     await connection.exchange(notification('notifications/initialized'));
   } finally {
     connection.close();
   }
   return session;
+}
+
+/** The client says that it is done with the session. */
+export async function endSession(session, signal) {
+  const connection = await openConnection({ ...session, head: session.endHead }, signal);
+  try {
+    await connection.exchange({ id: undefined, body: '' });
+  } finally {
+    connection.close();
+  }
+}
+
+/**
+ * A connection for the requests of a session, one at a time. `ask` returns
+ * `{ message, sentAt, headAt, answeredAt }`; a refusal, or no answer, is an error.
+ */
+export async function openLine(session, signal) {
+  const connection = await openConnection(session, signal);
+  return {
+    ask: (method, params) => connection.exchange(request(session, method, params)),
+    close: connection.close,
+  };
 }
 
 /**
@@ -90,6 +119,7 @@ async function openConnection(session, signal) {
     onHead(answer) {
       if (!exchange) throw new Error('an answer came that nobody had asked for');
       exchange.head = answer;
+      exchange.headAt = performance.now();
       exchange.messages = makeMessageReader(answer.headers.get('content-type') ?? '', (message) => {
         if (message.id !== exchange.id || 'method' in message) return;
         exchange.answeredAt = performance.now();
@@ -134,7 +164,7 @@ function whatIsWrong({ id, head, message, refusal }) {
 }
 
 /** Everything up to the value of content-length. */
-function makeRequestHead({ port, path }, headers = {}) {
+function makeRequestHead(method, { port, path }, headers = {}) {
   const fields = {
     host: `127.0.0.1:${port}`,
     connection: 'keep-alive',
@@ -143,5 +173,5 @@ function makeRequestHead({ port, path }, headers = {}) {
     ...headers,
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `POST ${path} HTTP/1.1\r\n${lines.join('')}content-length: `;
+  return `${method} ${path} HTTP/1.1\r\n${lines.join('')}content-length: `;
 }

@@ -56,12 +56,24 @@ export const CONTENDERS = {
   },
 };
 
+/** This bridge in a folder, with defaults but for `options`, in front of the `server.mjs` there. */
+export function makeBridgeIn(folder, options = []) {
+  return {
+    path: '/mcp',
+    cwd: folder,
+    getArguments: (port) => [
+      path.join(ROOT, 'bin', 'mcp-bridge.js'),
+      ...['--port', port, ...options, '--', 'node', 'server.mjs'],
+    ],
+  };
+}
+
 /** Starts a contender and waits until its port takes connections; `startMs` is how long that took. */
 export async function startContender(contender, signal) {
   const port = await findFreePort();
   const folder = mkdtempSync(path.join(tmpdir(), 'mcp-bridge-bench-'));
   const startedAt = performance.now();
-  const running = run(contender.getArguments(String(port)), folder);
+  const running = run(contender.getArguments(String(port)), folder, contender.cwd ?? ROOT);
   try {
     const listeningAt = await waitUntilListening(port, running, signal);
     return { ...running, port, path: contender.path, startMs: listeningAt - startedAt };
@@ -72,11 +84,11 @@ export async function startContender(contender, signal) {
 }
 
 /** Stdin stays an open pipe, because a bridge may take its end as the wish that it stops. */
-function run(args, folder) {
+function run(args, folder, cwd) {
   const logFile = path.join(folder, 'output.log');
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, args, {
-    cwd: ROOT,
+    cwd,
     detached: process.platform !== 'win32',
     stdio: ['pipe', log, log],
     env: { ...process.env, MCP_BRIDGE_STATE_DIR: path.join(folder, 'state') },

@@ -1,4 +1,4 @@
-// The bench: this bridge beside the least a Node process can do, and beside two other bridges.
+// The bench: this bridge beside the least a Node process can do, and beside two other bridges; then rollouts.
 // It is no test: it exits with 0 whatever it measures. Read the ratios; the digits belong to the machine.
 import { setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util';
 import { CONTENDERS } from './contenders.mjs';
 import { measureCalls } from './measure.mjs';
 import { installPeers } from './peers.mjs';
+import { measureBuilds, measureRollouts } from './rollouts.mjs';
+import { formatRollouts, formatRolloutVerdicts, judgeRollouts } from './rollouts-table.mjs';
 import { measureStarts } from './start.mjs';
 import { formatTable, formatVerdicts, judge } from './table.mjs';
 
@@ -15,37 +17,70 @@ const HELP = `node bench/run.mjs [options]
   --only <names>     some of: ${Object.keys(CONTENDERS).join(',')}
   --rounds <n>       turns of each contender (5)
   --seconds <s>      length of a turn (4)
-  --quick            a smoke run: one short turn, three starts
+  --quick            a smoke run: one short turn, three starts, three saves
   --no-start         do not measure the start
+  --no-calls         only rollouts
+  --rollouts <n>     saves with eight sessions, and as many with one (30)
+  --no-rollouts      only calls and starts
   --json <file>      write everything measured to a file`;
 
 const START_NAMES = ['floor', 'bridge'];
 const EMPTY = 'empty Node script';
+const SESSIONS = 8;
 
 const options = readOptions(process.argv.slice(2));
 if (options) await main(options);
 
-async function main({ names, rounds, seconds, warmupSeconds, startPairs, jsonFile }) {
+async function main({ calls, rollouts, jsonFile }) {
   const { signal } = stopOnSignals();
+  const machine = describeMachine();
   try {
-    if (names.some((name) => CONTENDERS[name].isPeer)) installPeers();
-    const machine = describeMachine();
-    const conditions = `${rounds} × ${seconds} s in turn, one session, 64-byte text`;
-    console.log(`## tools/call of an echo tool\n\n${machine}; ${conditions}.\n`);
-
-    const calls = await measureCalls(names, { rounds, seconds, warmupSeconds, signal, report });
-    const startNames = START_NAMES.filter((name) => names.includes(name) && !calls[name].failure);
-    const starts =
-      startPairs > 0 ? await measureStarts(startNames, { pairs: startPairs, signal, report }) : undefined;
-
-    const rows = makeRows(calls, starts);
-    const verdicts = judge(rows);
-    console.log(`${formatTable(rows)}\n\n${formatVerdicts(verdicts)}`);
-    if (jsonFile)
-      writeFileSync(jsonFile, `${JSON.stringify({ machine, conditions, rows, verdicts }, null, 2)}\n`);
+    const parts = {
+      ...(calls && { calls: await runCalls(calls, machine, signal) }),
+      ...(rollouts && { rollouts: await runRollouts(rollouts, machine, signal) }),
+    };
+    if (jsonFile) writeFileSync(jsonFile, `${JSON.stringify({ machine, ...parts }, null, 2)}\n`);
   } catch (error) {
     console.error(`bench: ${error.message}`);
   }
+}
+
+async function runCalls({ names, rounds, seconds, warmupSeconds, startPairs }, machine, signal) {
+  if (names.some((name) => CONTENDERS[name].isPeer)) installPeers();
+  const conditions = `${rounds} × ${seconds} s in turn, one session, 64-byte text`;
+  console.log(`## tools/call of an echo tool\n\n${machine}; ${conditions}.\n`);
+
+  const calls = await measureCalls(names, { rounds, seconds, warmupSeconds, signal, report });
+  const startNames = START_NAMES.filter((name) => names.includes(name) && !calls[name].failure);
+  const starts =
+    startPairs > 0 ? await measureStarts(startNames, { pairs: startPairs, signal, report }) : undefined;
+
+  const rows = makeRows(calls, starts);
+  const verdicts = judge(rows);
+  console.log(`${formatTable(rows)}\n\n${formatVerdicts(verdicts)}\n`);
+  return { conditions, rows, verdicts };
+}
+
+async function runRollouts({ count, holds, newcomers }, machine, signal) {
+  const conditions = `a Node server, ${count} saves each, one call of 50 to 100 ms in flight in every session`;
+  console.log(`## Rollouts\n\n${machine}, load ${describeLoad()}; ${conditions}.\n`);
+
+  const many = await measureRollouts({ count, sessions: SESSIONS, signal, report });
+  const one = await measureRollouts({ count, sessions: 1, signal, report });
+  const builds = await measureBuilds({ holds, newcomers, sessions: SESSIONS, signal, report });
+
+  const results = { many, one, builds };
+  const verdicts = judgeRollouts(results);
+  const load = describeLoad();
+  console.log(`${formatRollouts(results)}\nLoad at the end: ${load}.\n\n${formatRolloutVerdicts(verdicts)}`);
+  return { conditions, load, results, verdicts };
+}
+
+function describeLoad() {
+  return os
+    .loadavg()
+    .map((load) => load.toFixed(1))
+    .join(' ');
 }
 
 /** The first signal ends all that was started, in order; a second one ends it at once. */
@@ -95,18 +130,30 @@ function readOptions(args) {
         seconds: { type: 'string' },
         quick: { type: 'boolean', default: false },
         'no-start': { type: 'boolean', default: false },
+        'no-calls': { type: 'boolean', default: false },
+        rollouts: { type: 'string' },
+        'no-rollouts': { type: 'boolean', default: false },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
     if (values.help) return void console.log(HELP);
     const { quick } = values;
-    return {
+    const calls = {
       names: readNames(values.only),
       rounds: readNumber('--rounds', values.rounds ?? (quick ? '1' : '5'), Number.isInteger),
       seconds: readNumber('--seconds', values.seconds ?? (quick ? '0.5' : '4'), Number.isFinite),
       warmupSeconds: quick ? 0.5 : 2,
       startPairs: values['no-start'] ? 0 : quick ? 3 : 21,
+    };
+    const rollouts = {
+      count: readNumber('--rollouts', values.rollouts ?? (quick ? '3' : '30'), Number.isInteger),
+      holds: quick ? 1 : 5,
+      newcomers: quick ? 5 : 50,
+    };
+    return {
+      calls: values['no-calls'] ? undefined : calls,
+      rollouts: values['no-rollouts'] ? undefined : rollouts,
       jsonFile: values.json,
     };
   } catch (error) {

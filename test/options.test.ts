@@ -73,7 +73,7 @@ describe('the table of options', () => {
     const options: Pick<Options, 'port' | 'watch' | 'holdTimeout' | 'env' | 'retry' | 'logFormat' | 'host'> =
       {
         port: undefined,
-        watch: true,
+        watch: ['src'],
         holdTimeout: 55_000,
         env: ['A=1'],
         retry: 'safe',

@@ -25,7 +25,7 @@ function startFake() {
   const timeouts = { startTimeout: 1_000, drainTimeout: 1_000, killTimeout: 1_000 };
   const told: string[] = [];
   const backend = new Backend(
-    { spec, spawn: children.spawn, generation: 1, timeouts },
+    { spec, spawn: children.spawn, number: 1, timeouts },
     {
       onLine: (_, { text }) => told.push(text),
       onState: ({ state }) => told.push(`(${state})`),
@@ -405,7 +405,7 @@ describe('stop', () => {
     life.backend.stop();
     await untilSilent(life);
     life.backend.stop();
-    life.backend.drain();
+    life.backend.drain(true);
     life.backend.hasten();
     expect(life.told.slice(1)).toEqual(['(ready)', '(stopping)', '(stopped)', 'silent']);
   });
@@ -415,7 +415,7 @@ describe('drain', () => {
   test('lets the calls in flight end, and stops then', async () => {
     const life = lives.startFixture('echo');
     await lives.handshake(life);
-    life.backend.drain();
+    life.backend.drain(true);
     expect(life.backend.state).toBe('draining');
     expect(await lives.call(life, 'echo', { text: 'still here' })).toBe('still here');
     life.backend.drained();
@@ -426,7 +426,7 @@ describe('drain', () => {
   test('ends at its timeout', async () => {
     const life = lives.startFixture('echo', [], { drainTimeout: 50 });
     await lives.handshake(life);
-    life.backend.drain();
+    life.backend.drain(true);
     await untilSilent(life);
     expect(life.told.slice(1)).toEqual(['(ready)', '(draining)', '(stopping)', '(stopped)', 'silent']);
   });
@@ -434,7 +434,7 @@ describe('drain', () => {
   test('ends where the process does', async () => {
     const life = lives.startFixture('echo');
     await lives.handshake(life);
-    life.backend.drain();
+    life.backend.drain(true);
     process.kill(life.backend.pid ?? 0, 'SIGKILL');
     await untilSilent(life);
     expect(life.told.slice(1)).toEqual(['(ready)', '(draining)', '(stopped)', 'silent']);

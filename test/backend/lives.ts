@@ -49,7 +49,7 @@ export class Lives {
     const reports: BackendReport[] = [];
     const told: string[] = [];
     const backend = new Backend(
-      { spec, spawn, generation, timeouts: { ...TIMEOUTS, ...timeouts } },
+      { spec, spawn, number: generation, timeouts: { ...TIMEOUTS, ...timeouts } },
       {
         onLine: (_, line) => {
           lines.push(line);

@@ -12,18 +12,33 @@ import {
 import { type Machine, reachable, walk } from '../helpers/walk.js';
 
 /** The inputs, and those that mean something else when they are said in another way. */
-type Said = RestartInput['kind'] | 'want (resting)' | 'lost (halted)' | 'changed (stop-first)';
+type Said =
+  | RestartInput['kind']
+  | 'want (resting)'
+  | 'want (closed)'
+  | 'lost (halted)'
+  | 'lost (closed)'
+  | 'elapsed (closed)'
+  | 'changed (stop-first)'
+  | 'changed (starting)';
 
 const INPUTS: Record<Said, RestartInput> = {
-  want: { kind: 'want', halted: false },
-  'want (resting)': { kind: 'want', halted: true },
+  want: { kind: 'want', halted: false, closed: false },
+  'want (resting)': { kind: 'want', halted: true, closed: false },
+  // A build begins anew what was halted, so it goes before.
+  'want (closed)': { kind: 'want', halted: true, closed: true },
   release: { kind: 'release' },
-  lost: { kind: 'lost', halted: false, chance: 0.5 },
-  'lost (halted)': { kind: 'lost', halted: true, chance: 0.5 },
-  elapsed: { kind: 'elapsed' },
+  lost: { kind: 'lost', halted: false, closed: false, chance: 0.5 },
+  'lost (halted)': { kind: 'lost', halted: true, closed: false, chance: 0.5 },
+  'lost (closed)': { kind: 'lost', halted: true, closed: true, chance: 0.5 },
+  elapsed: { kind: 'elapsed', closed: false },
+  'elapsed (closed)': { kind: 'elapsed', closed: true },
+  opened: { kind: 'opened' },
   settled: { kind: 'settled' },
-  changed: { kind: 'changed', how: 'start-first' },
-  'changed (stop-first)': { kind: 'changed', how: 'stop-first' },
+  changed: { kind: 'changed', how: 'start-first', serving: true },
+  'changed (stop-first)': { kind: 'changed', how: 'stop-first', serving: true },
+  // Where nobody is served it does not matter how.
+  'changed (starting)': { kind: 'changed', how: 'stop-first', serving: false },
   'next-ready': { kind: 'next-ready' },
   'next-lost': { kind: 'next-lost' },
 };
@@ -38,6 +53,8 @@ const STATES: Record<Place, RestartState> = {
   replacing: { name: 'replacing', losses: 1 },
   backoff: { name: 'backoff', losses: 2 },
   halted: { name: 'halted' },
+  yielding: { name: 'yielding' },
+  gated: { name: 'gated', losses: 2 },
 };
 
 // `–` changes nothing; else the state it leads to with the losses it remembers, and the effects in their order.
@@ -45,78 +62,144 @@ const TABLE: Record<Place, Record<Said, string>> = {
   off: {
     want: 'on 0, start',
     'want (resting)': 'halted, give-up',
+    'want (closed)': 'gated 0',
     release: '–',
     lost: '–',
     'lost (halted)': '–',
+    'lost (closed)': '–',
     elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
     settled: '–',
     changed: '–',
     'changed (stop-first)': '–',
+    'changed (starting)': '–',
     'next-ready': '–',
     'next-lost': '–',
   },
   on: {
     want: '–',
     'want (resting)': '–',
+    'want (closed)': '–',
     release: 'off, stop',
     lost: 'on 1, start',
     'lost (halted)': 'halted, give-up',
+    'lost (closed)': 'gated 0',
     elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
     settled: '–',
     changed: 'replacing 0, start-next',
-    'changed (stop-first)': 'on 0, stop-then-start',
+    'changed (stop-first)': 'yielding, drain',
+    'changed (starting)': 'on 0, stop, start',
     'next-ready': '–',
     'next-lost': '–',
   },
   'on again': {
     want: '–',
     'want (resting)': '–',
+    'want (closed)': '–',
     release: 'off, stop',
     lost: 'backoff 2, arm 250',
     'lost (halted)': 'halted, give-up',
+    'lost (closed)': 'gated 1',
     elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
     settled: 'on 0',
     changed: 'replacing 1, start-next',
-    'changed (stop-first)': 'on 0, stop-then-start',
+    'changed (stop-first)': 'yielding, drain',
+    'changed (starting)': 'on 0, stop, start',
     'next-ready': '–',
     'next-lost': '–',
   },
   replacing: {
     want: '–',
     'want (resting)': '–',
+    'want (closed)': '–',
     release: 'off, stop-next, stop',
     lost: 'on 1, adopt-next',
     'lost (halted)': 'on 1, adopt-next',
+    'lost (closed)': 'on 1, adopt-next',
     elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
     settled: 'replacing 0',
     changed: 'replacing 1, stop-next, start-next',
-    'changed (stop-first)': 'replacing 1, stop-next, start-next',
+    'changed (stop-first)': 'yielding, stop-next, drain',
+    'changed (starting)': 'yielding, stop-next, drain',
     'next-ready': 'on 0, swap',
     'next-lost': 'on 1',
   },
   backoff: {
     want: '–',
     'want (resting)': '–',
+    'want (closed)': '–',
     release: 'off, disarm',
     lost: '–',
     'lost (halted)': '–',
+    'lost (closed)': '–',
     elapsed: 'on 2, start',
+    'elapsed (closed)': 'gated 2',
+    opened: '–',
     settled: '–',
     changed: 'on 0, disarm, start',
     'changed (stop-first)': 'on 0, disarm, start',
+    'changed (starting)': 'on 0, disarm, start',
     'next-ready': '–',
     'next-lost': '–',
   },
   halted: {
     want: 'on 0, start',
     'want (resting)': 'halted, give-up',
+    'want (closed)': 'gated 0',
     release: 'off',
     lost: '–',
     'lost (halted)': '–',
+    'lost (closed)': '–',
     elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
     settled: '–',
     changed: 'on 0, start',
     'changed (stop-first)': 'on 0, start',
+    'changed (starting)': 'on 0, start',
+    'next-ready': '–',
+    'next-lost': '–',
+  },
+  yielding: {
+    want: '–',
+    'want (resting)': '–',
+    'want (closed)': '–',
+    release: 'off, stop',
+    lost: 'on 0, start',
+    'lost (halted)': 'on 0, start',
+    'lost (closed)': 'gated 0',
+    elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: '–',
+    settled: '–',
+    changed: '–',
+    'changed (stop-first)': '–',
+    'changed (starting)': '–',
+    'next-ready': '–',
+    'next-lost': '–',
+  },
+  gated: {
+    want: '–',
+    'want (resting)': '–',
+    'want (closed)': '–',
+    release: 'off',
+    lost: '–',
+    'lost (halted)': '–',
+    'lost (closed)': '–',
+    elapsed: '–',
+    'elapsed (closed)': '–',
+    opened: 'on 2, start',
+    settled: '–',
+    changed: 'on 0, start',
+    'changed (stop-first)': 'on 0, start',
+    'changed (starting)': 'on 0, start',
     'next-ready': '–',
     'next-lost': '–',
   },
@@ -144,7 +227,7 @@ const anyInput = fc.oneof(
   fc.constantFrom(...Object.values(INPUTS)),
   fc
     .double({ min: 0, max: 0.999, noNaN: true })
-    .map((chance): RestartInput => ({ kind: 'lost', halted: false, chance })),
+    .map((chance): RestartInput => ({ kind: 'lost', halted: false, closed: false, chance })),
 );
 const anyWalk = fc.array(anyInput, { maxLength: 60 });
 
@@ -158,7 +241,7 @@ describe('the table', () => {
 
   test('every state can be reached', () => {
     const names = new Set(REACHABLE.map(({ name }) => name));
-    expect([...names].sort()).toEqual(['backoff', 'halted', 'off', 'on', 'replacing']);
+    expect([...names].sort()).toEqual(['backoff', 'gated', 'halted', 'off', 'on', 'replacing', 'yielding']);
   });
 });
 
@@ -233,7 +316,14 @@ describe('halted', () => {
     const leaving = (Object.keys(INPUTS) as Said[]).filter(
       (said) => restartStep(STATES.halted, INPUTS[said]).state.name !== 'halted',
     );
-    expect(leaving).toEqual(['want', 'release', 'changed', 'changed (stop-first)']);
+    expect(leaving).toEqual([
+      'want',
+      'want (closed)',
+      'release',
+      'changed',
+      'changed (stop-first)',
+      'changed (starting)',
+    ]);
   });
 
   test('whoever wants a backend while it rests is told again', () => {
@@ -262,6 +352,41 @@ describe('replacing', () => {
     const inputs = [INPUTS.want, INPUTS.changed, INPUTS['next-lost']];
     for (const { input, effects } of walk(MACHINE, inputs)) fleet.follow(input, effects);
     expect(fleet.seen()).toEqual({ current: 1, next: undefined, isArmed: false });
+  });
+});
+
+describe('while a build runs', () => {
+  const CLOSED = ['want (closed)', 'lost (closed)', 'elapsed (closed)'] as const;
+
+  test('nothing is started', () => {
+    for (const state of REACHABLE) {
+      for (const said of CLOSED) {
+        const kinds = restartStep(state, INPUTS[said]).effects.map(({ kind }) => kind);
+        expect(kinds.filter((kind) => kind.startsWith('start'))).toEqual([]);
+      }
+    }
+  });
+
+  test.each(CLOSED)(
+    'what was to be started is when it is over, whether it brought something new or not: %s',
+    (said) => {
+      for (const state of REACHABLE) {
+        const gated = restartStep(state, INPUTS[said]).state;
+        if (gated.name !== 'gated') continue;
+        for (const over of [INPUTS.opened, INPUTS.changed, INPUTS['changed (starting)']])
+          expect(restartStep(gated, over)).toMatchObject({
+            state: { name: 'on' },
+            effects: [{ kind: 'start' }],
+          });
+      }
+    },
+  );
+
+  test('only its end or a release ends the wait for it', () => {
+    const leaving = (Object.keys(INPUTS) as Said[]).filter(
+      (said) => restartStep(STATES.gated, INPUTS[said]).state.name !== 'gated',
+    );
+    expect(leaving).toEqual(['release', 'opened', 'changed', 'changed (stop-first)', 'changed (starting)']);
   });
 });
 
@@ -300,6 +425,8 @@ const PRESENT: Record<RestartState['name'], { current: boolean; next: boolean; i
   replacing: { current: true, next: true, isArmed: false },
   backoff: { current: false, next: false, isArmed: true },
   halted: { current: false, next: false, isArmed: false },
+  yielding: { current: true, next: false, isArmed: false },
+  gated: { current: false, next: false, isArmed: false },
 };
 
 /** Inputs that tell of what is not there change nothing, and so they tell nothing to the fleet either. */
@@ -357,7 +484,10 @@ function makeFleet() {
       expect(next).toBeDefined();
       [current, next] = [next, undefined];
     },
-    'stop-then-start': () => expect(current).toBeDefined(),
+    drain: () => {
+      expect(current).toBeDefined();
+      expect(next).toBeUndefined();
+    },
     arm: () => {
       expect(isArmed).toBe(false);
       isArmed = true;

@@ -19,7 +19,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
   const tell = (word: string) => (backend: Backend) => told.push(`${word} ${backend.generation}`);
   const supervisor = new Supervisor(
     (doors) => {
-      const plan = { spec, spawn, generation: backends.length + 1, timeouts: TIMEOUTS };
+      const plan = { spec, spawn, number: backends.length + 1, timeouts: TIMEOUTS };
       const backend = new Backend(plan, doors);
       backends.push(backend);
       return backend;
@@ -29,6 +29,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
       onStarted: tell('started'),
       onReady: tell('ready'),
       onLost: tell('lost'),
+      onNextLost: tell('next lost'),
       onSilent: tell('silent'),
       onGaveUp: (exit) => told.push(`gave up: ${exit && describeExit(exit)}`),
       onLine: ({ generation }, { text }) => told.push(`line of ${generation}: ${text}`),
@@ -356,7 +357,7 @@ describe('with time in the hands of the test', () => {
       supervisor.replace('start-first');
       await play.end(2, 7);
       await pass(LONG);
-      expect(told).toEqual(['started 2', 'silent 2']);
+      expect(told).toEqual(['started 2', 'silent 2', 'next lost 2']);
       expect(supervisor.serving?.generation).toBe(1);
       supervisor.replace('start-first');
       play.ready(3);

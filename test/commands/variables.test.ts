@@ -59,7 +59,7 @@ describe('a variable', () => {
     ['0', false],
   ])('of a switch, %s, is %s', (text, on) => {
     expect(optionsOf({ MCP_BRIDGE_SHELL: text }).shell).toBe(on);
-    expect(optionsOf({ MCP_BRIDGE_NO_WATCH: text }).watch).toBe(!on);
+    expect(optionsOf({ MCP_BRIDGE_NO_WATCH: text }).noWatch).toBe(on);
   });
 
   it.each([
@@ -89,7 +89,10 @@ describe('a variable', () => {
   it.each([
     ['MCP_BRIDGE_PROT', 'Unknown variable MCP_BRIDGE_PROT is ignored. Did you mean MCP_BRIDGE_PORT?'],
     ['MCP_BRIDGE_XYZZY', 'Unknown variable MCP_BRIDGE_XYZZY is ignored.'],
-    ['MCP_BRIDGE_WATCH', 'MCP_BRIDGE_WATCH is ignored: `--watch` is not built yet in this version (0.1.0).'],
+    [
+      'MCP_BRIDGE_CONFIG',
+      'MCP_BRIDGE_CONFIG is ignored: `--config` is not built yet in this version (0.1.0).',
+    ],
   ])('%s is a warning', (name, warning) => {
     expect(parse({ [name]: 'x', PATH: '/bin', MCP_BRIDGE_PORT: '9' })).toMatchObject({
       kind: 'run',

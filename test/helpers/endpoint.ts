@@ -53,9 +53,10 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const registry = new Registry({
     store: makeMemoryStore(),
     options,
-    startBackend: (doors) =>
-      new Backend({ spec: specOf(plan), spawn, generation: 1, timeouts: options }, doors),
+    startBackend: (doors) => new Backend({ spec: specOf(plan), spawn, number: 1, timeouts: options }, doors),
     starts: new Starts(),
+    serverName: 'server',
+    standing: () => ({ changing: false, refusal: undefined, waitingFor: undefined }),
     report: (label, told) => reports.report({ label, ...told } as Report),
   });
   endpoint.serve(makeHandler({ registry, ops: plan.ops ?? QUIET_OPS, options, report: reports.report }));

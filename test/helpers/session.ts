@@ -12,7 +12,9 @@ import {
   requestText,
 } from '../../src/protocol/jsonrpc.js';
 import type { Connection, NoStream, Stream } from '../../src/session/outbox.js';
-import { Session, type SessionPlan, type SessionReport } from '../../src/session/session.js';
+import type { SessionPlan, SessionReport, Standing } from '../../src/session/plan.js';
+import { Session } from '../../src/session/session.js';
+import { Snapshots } from '../../src/session/snapshot.js';
 import { makeMemoryStore } from '../../src/store/memory.js';
 import { type FakeChild, FakeChildren, mcpServer } from './fake-child.js';
 
@@ -21,6 +23,9 @@ const { setImmediate } = globalThis;
 
 const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
 const TIMEOUTS = { startTimeout: 120_000, drainTimeout: 30_000, killTimeout: 3_000 };
+
+/** No change is under way. */
+export const UNCHANGED: Standing = { changing: false, refusal: undefined, waitingFor: undefined };
 
 export interface ScenePlan {
   /** Sets up the n-th child; without it each one is an MCP server. */
@@ -64,8 +69,11 @@ export class Scene implements AsyncDisposable {
         id: 'session',
         store: this.store,
         options: { holdTimeout: 55_000, idleTimeout: 1_800_000, retry: 'safe', ...options },
-        startBackend: (doors) => new Backend({ spec, spawn, generation: 1, timeouts: TIMEOUTS }, doors),
+        startBackend: (doors) => new Backend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
         starts: this.starts,
+        snapshots: new Snapshots(),
+        serverName: 'server',
+        standing: () => UNCHANGED,
         report: (report) => this.reports.push(report),
         onClosed: () => {
           this.closed += 1;

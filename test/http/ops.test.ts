@@ -19,14 +19,18 @@ afterEach(expectNoBackendLeft);
 /** A bridge as the program makes it, in this process, with a client. */
 async function startWhole(plan: StartPlan) {
   const reports = makeReports();
+  let url = '';
   const bridge = await startBridge({
-    options: readOptions(),
+    options: readOptions(plan.options),
     listen: { host: '127.0.0.1', ports: [0], from: 'a test' },
     spec: specOf(plan),
     version: '1.2.3',
     makeReporter: async () => reports.report,
+    announce: (listening) => {
+      url = listening;
+    },
   });
-  const client = makeClient(bridge.url);
+  const client = makeClient(url);
   const page = async (name: string) => {
     const reply = await client.send('GET', name);
     expect(reply.type).toBe('application/json');
@@ -62,7 +66,15 @@ describe('the health page', () => {
       cwd: SERVERS,
       sessions: { total: 0, connected: 0 },
       jobs: { pending: 0, running: 0 },
-      backend: { state: 'idle', generation: 1, pids: [], restarts: 0, last_exit: null },
+      backend: {
+        state: 'idle',
+        generation: 1,
+        pids: [],
+        restarts: 0,
+        watched: [SERVERS.replace(/\/$/, ''), expect.stringMatching(/\/package\.json$/)],
+        last_build: null,
+        last_exit: null,
+      },
     });
     expect(Number.isInteger((await bridge.health()).uptime_secs)).toBe(true);
     expect(await bridge.ready()).toEqual(READY);
@@ -134,7 +146,8 @@ describe('the health page', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-ops-'));
     const server = path.join(folder, 'server.mjs');
     symlinkSync(path.join(SERVERS, 'echo.mjs'), server);
-    await using bridge = await startWhole({ server });
+    // Watched, the missing file would be waited for: nothing is started until it is there.
+    await using bridge = await startWhole({ server, options: ['--no-watch'] });
     await bridge.client.initialize();
     rmSync(folder, { recursive: true });
     process.kill(bridge.reports.pids()[0] ?? 0, 'SIGKILL');

@@ -14,6 +14,11 @@ const FACTS: HealthFacts = {
   lastExit: undefined,
   isHalted: false,
   sessions: [],
+  isBuilding: false,
+  isBroken: false,
+  isPaused: false,
+  lastBuild: undefined,
+  watched: [],
 };
 
 /** What one session in a state makes of the page. */
@@ -22,6 +27,7 @@ const ALONE: Record<State, readonly [backend: string, status: string]> = {
   active: ['ready', 'healthy'],
   holding: ['starting', 'starting'],
   broken: ['broken', 'degraded'],
+  refusing: ['broken', 'degraded'],
   dormant: ['idle', 'healthy'],
   closed: ['idle', 'healthy'],
 };
@@ -70,7 +76,15 @@ describe('the page [http.health]', () => {
       cwd: '/home/me/notes',
       sessions: { total: 0, connected: 0 },
       jobs: { pending: 0, running: 0 },
-      backend: { state: 'idle', generation: 1, pids: [], restarts: 0, last_exit: null },
+      backend: {
+        state: 'idle',
+        generation: 1,
+        pids: [],
+        restarts: 0,
+        watched: [],
+        last_build: null,
+        last_exit: null,
+      },
     });
   });
 
@@ -106,6 +120,26 @@ describe('the page [http.health]', () => {
     });
   });
 
+  test('tells how the last build ended, and what is watched', () => {
+    const lastBuild = {
+      ok: false,
+      ms: 12.6,
+      exitCode: 2,
+      signal: null,
+      errors: 'error: no',
+      executable: '/bin/x',
+    };
+    expect(healthOf({ ...FACTS, generation: 4, lastBuild, watched: ['src'] }).backend).toEqual({
+      state: 'idle',
+      generation: 4,
+      pids: [],
+      restarts: 0,
+      watched: ['src'],
+      last_build: { ok: false, ms: 13, exit_code: 2, signal: null, errors: 'error: no' },
+      last_exit: null,
+    });
+  });
+
   test('is JSON', () => {
     const page = healthOf({ ...FACTS, sessions: [session('broken')] });
     expect(JSON.parse(JSON.stringify(page))).toEqual(page);
@@ -115,4 +149,19 @@ describe('the page [http.health]', () => {
 test('a server that is started no more is broken, though no session is left to say so', () => {
   const { status, backend } = healthOf({ ...FACTS, isHalted: true });
   expect([status, backend.state]).toEqual(['degraded', 'broken']);
+});
+
+describe('what goes on with the code is told before how the backends are [http.health]', () => {
+  const flags = { isPaused: true, isBuilding: true, isBroken: true };
+  const sessions = [session('active')];
+
+  test.each<[string, Partial<HealthFacts>, string]>([
+    ['paused, whatever else', flags, 'paused'],
+    ['building, though the last one is broken', { ...flags, isPaused: false }, 'building'],
+    ['broken', { isBroken: true }, 'degraded'],
+    ['nothing', {}, 'healthy'],
+  ])('%s', (_, facts, status) => {
+    const page = healthOf({ ...FACTS, sessions, ...facts });
+    expect([page.status, page.backend.state]).toEqual([status, 'ready']);
+  });
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Exit } from '../../src/backend/starts.js';
 import type { Report } from '../../src/report/report.js';
 import { type Level, wordsFor } from '../../src/report/words.js';
+import type { BuildResult } from '../../src/rollout/build.js';
 
 type Kind = Report['kind'];
 
@@ -22,6 +23,14 @@ const FAILURE = {
   hint: 'Call again.',
   detail: 'password=hunter2\nstack line',
 } as const;
+
+const BROKEN_BUILD: BuildResult = {
+  ok: false,
+  exitCode: 101,
+  signal: null,
+  ms: 3_210,
+  errors: 'error: password=hunter2',
+};
 
 const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'bridge.listening': { kind: 'bridge.listening', url: URL, command: 'node server.js' },
@@ -44,6 +53,34 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'request.failed': { kind: 'request.failed', method: 'tools/call', failure: FAILURE },
   'message.dropped': { kind: 'message.dropped', text: '{"jsonrpc":"2.0","id":9,"result":{}}' },
   'http.failed': { kind: 'http.failed', error: 'out of luck' },
+  'bridge.inferred': {
+    kind: 'bridge.inferred',
+    from: 'cargo run: its sources',
+    hint: 'Name more with --watch.',
+  },
+  'session.changed': {
+    kind: 'session.changed',
+    lists: ['notifications/tools/list_changed', 'notifications/resources/list_changed'],
+  },
+  'rollout.began': { kind: 'rollout.began', paths: ['src/a.ts', 'src/b.ts'] },
+  'rollout.done': { kind: 'rollout.done', generation: 3, ms: 1234.5, sessions: 2, paths: ['src/a.ts'] },
+  'rollout.failed': { kind: 'rollout.failed', exit: FAILED },
+  'rollout.exclusive': { kind: 'rollout.exclusive' },
+  'build.began': { kind: 'build.began', command: 'cargo build' },
+  'build.output': { kind: 'build.output', text: '   \x1b[32mCompiling\x1b[0m notes' },
+  'build.ended': { kind: 'build.ended', result: BROKEN_BUILD },
+  'watch.ready': { kind: 'watch.ready', files: 12, polls: undefined },
+  'watch.paused': { kind: 'watch.paused', isPaused: true },
+  'watch.refused': { kind: 'watch.refused', folder: '/' },
+  'watch.limited': {
+    kind: 'watch.limited',
+    name: 'fs.inotify.max_user_watches',
+    value: 8192,
+    command: 'sudo sysctl fs.inotify.max_user_watches=524288',
+  },
+  'watch.failed': { kind: 'watch.failed', error: 'no such folder' },
+  'watch.slow': { kind: 'watch.slow', why: 'writing', file: 'dist/server' },
+  'watch.loop': { kind: 'watch.loop', file: 'notes.db', writer: 'server' },
 };
 
 const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
@@ -73,6 +110,34 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
     'dropped a message that nobody waits for: {"jsonrpc":"2.0","id":9,"result":{}}',
   ],
   'http.failed': ['error', 'The bridge failed: out of luck'],
+  'bridge.inferred': ['info', 'Cargo run: its sources. Name more with --watch.'],
+  'session.changed': ['info', 'told that its lists changed (tools, resources)'],
+  'rollout.began': ['info', 'Changed: src/a.ts, src/b.ts'],
+  'rollout.done': ['info', 'Generation 3 serves after 1235 ms (2 sessions)'],
+  'rollout.failed': [
+    'error',
+    'The new code does not start (no handshake, and no output for 120 s); calls are told so until the next change',
+  ],
+  'rollout.exclusive': [
+    'warn',
+    'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
+  ],
+  'build.began': ['info', 'Building: cargo build'],
+  'build.output': ['info', '   \x1b[32mCompiling\x1b[0m notes'],
+  'build.ended': ['error', 'Build failed (exit 101) after 3.2 s; calls are told so until the next change'],
+  'watch.ready': ['debug', 'watching 12 files'],
+  'watch.paused': ['info', 'Paused: changes are noted (p to resume)'],
+  'watch.refused': ['warn', '/ is too much to watch; name what is to be watched with --watch'],
+  'watch.limited': [
+    'warn',
+    'File watching hit the limit of the system (fs.inotify.max_user_watches = 8192). Polling every second instead. To raise it: sudo sysctl fs.inotify.max_user_watches=524288',
+  ],
+  'watch.failed': ['error', 'Watching failed: no such folder'],
+  'watch.slow': ['warn', 'waiting for files to come to rest (writing: dist/server)'],
+  'watch.loop': [
+    'warn',
+    'notes.db changes right after every start: the server itself seems to write it. It is ignored from now on (--watch it to force)',
+  ],
 };
 
 const KINDS = Object.keys(REPORTS) as Kind[];
@@ -129,6 +194,46 @@ test.each([
   expect(wordsFor({ kind: 'bridge.stopping', running }).text).toBe(text);
 });
 
+describe('the other ways to say', () => {
+  test.each<[Report, Level, string]>([
+    [{ kind: 'bridge.inferred', from: 'node: ./src' }, 'info', 'Node: ./src'],
+    [{ kind: 'rollout.began', paths: [] }, 'info', 'Taking up the code as it is'],
+    [
+      { kind: 'rollout.done', generation: 2, ms: 40, sessions: 1, paths: [] },
+      'info',
+      'Generation 2 serves after 40 ms (1 session)',
+    ],
+    [
+      { kind: 'build.ended', result: { ...BROKEN_BUILD, ok: true, exitCode: 0, errors: '' } },
+      'info',
+      'Built after 3.2 s',
+    ],
+    [
+      { kind: 'build.ended', result: { ...BROKEN_BUILD, exitCode: null, signal: 'SIGKILL' } },
+      'error',
+      'Build failed (SIGKILL) after 3.2 s; calls are told so until the next change',
+    ],
+    [{ kind: 'watch.paused', isPaused: false }, 'info', 'Resumed'],
+    [
+      { kind: 'watch.slow', why: 'writing', file: undefined },
+      'warn',
+      'waiting for files to come to rest (writing)',
+    ],
+    [
+      { kind: 'watch.limited', name: 'open files', value: undefined, command: undefined },
+      'warn',
+      'File watching hit the limit of the system (open files). Polling every second instead.',
+    ],
+    [
+      { kind: 'watch.loop', file: 'out.js', writer: 'build' },
+      'warn',
+      'out.js changes during every build: the build itself seems to write it. It is ignored from now on (--watch it to force)',
+    ],
+  ])('$kind: $2', (report, level, text) => {
+    expect(wordsFor(report)).toMatchObject({ level, text });
+  });
+});
+
 test('a fault of the bridge comes with its stack, over as many lines as that has', () => {
   const error = new Error('no such room');
   expect(wordsFor({ kind: 'http.failed', error }).text).toBe(`The bridge failed: ${error.stack}`);
@@ -157,6 +262,8 @@ test('programs find beside the words what they would have to read out of them', 
       'backend.ready': { pid: 42 },
       'backend.stderr': { source: 'server' },
       'backend.crashed': { exit: { ...CRASH, tail: undefined } },
+      'rollout.done': { generation: 3 },
+      'build.output': { source: 'build' },
     }),
   );
 });

@@ -25,8 +25,9 @@ function line(method: string, params?: object): RequestLine {
 const wordsOf = (failure: CallFailure) => JSON.parse(failureText(1, failure)).error.message as string;
 
 const ALL: Record<string, CallFailure> = {
-  'held too long': heldTooLong(55_000, false),
-  'held too long after it was lost': heldTooLong(1_500, true),
+  'held too long': heldTooLong(55_000, false, undefined),
+  'held too long after it was lost': heldTooLong(1_500, true, undefined),
+  'held too long by a build': heldTooLong(55_000, false, 'still building (cargo build, src/a.rs changed)'),
   lost: lostWith(line('tools/call', { name: 'export' }), EXIT),
   'given up': gaveUp(EXIT),
   'given up before any exit': gaveUp(undefined),
@@ -76,8 +77,17 @@ describe('the words', () => {
   });
 
   test('say how long a call was held, in seconds [call.words]', () => {
-    expect(wordsOf(heldTooLong(55_000, false))).toContain('after 55 s.');
-    expect(wordsOf(heldTooLong(1_500, true))).toMatch(/^May have run: .* after 1\.5 s\./);
+    expect(wordsOf(heldTooLong(55_000, false, undefined))).toContain('after 55 s.');
+    expect(wordsOf(heldTooLong(1_500, true, undefined))).toMatch(/^May have run: .* after 1\.5 s\./);
+  });
+
+  test('say what a call was held for, if that is known [call.words]', () => {
+    expect(wordsOf(heldTooLong(55_000, false, undefined))).toBe(
+      'Not run: no backend was ready after 55 s. Call again; it will wait for the server.',
+    );
+    expect(wordsOf(heldTooLong(55_000, false, 'still building (make, src/a.c changed)'))).toBe(
+      'Not run: still building (make, src/a.c changed) after 55 s. Call again; it will wait for the new code.',
+    );
   });
 
   test('end with what the server said last, if it said anything [call.words]', () => {

@@ -188,7 +188,12 @@ describe('all that is held', () => {
 
   test('is at most 64 Mi characters and the message that goes beyond; what leaves makes room', () => {
     const refused: Held[] = [];
-    const hold = new Hold(1_000, { begin: () => {}, refuse: (each) => refused.push(each) });
+    const hold = new Hold(1_000, {
+      begin: () => {},
+      tell: () => {},
+      waitingFor: () => undefined,
+      refuse: (each) => refused.push(each),
+    });
     const half = held('x'.repeat(32 * 1024 * 1024));
     const over = held('!');
     hold.add(half);

@@ -7,7 +7,7 @@ import { Registry } from '../../src/session/registry.js';
 import type { Session } from '../../src/session/session.js';
 import { makeMemoryStore } from '../../src/store/memory.js';
 import { FakeChildren, mcpServer } from '../helpers/fake-child.js';
-import { FakeConnection, settle } from '../helpers/session.js';
+import { FakeConnection, settle, UNCHANGED } from '../helpers/session.js';
 
 const LIMIT = 60_000;
 const spec = { command: ['server'], cwd: '/', env: {}, shell: false } as const;
@@ -28,9 +28,10 @@ class Town implements AsyncDisposable {
   readonly registry = new Registry({
     store: makeMemoryStore(),
     options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe' },
-    startBackend: (doors) =>
-      new Backend({ spec, spawn: this.children.spawn, generation: 1, timeouts }, doors),
+    startBackend: (doors) => new Backend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),
+    serverName: 'server',
+    standing: () => UNCHANGED,
     report: (label, { kind }) => {
       if (kind === 'session.opened') this.labels.push(label);
     },

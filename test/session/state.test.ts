@@ -14,23 +14,25 @@ import { type Footstep, type Machine, walk } from '../helpers/walk.js';
 type Place = SessionState['name'];
 type Kind = SessionInput['kind'];
 
-// The server is built and its backend was lost; then files change, or the build ends.
-const REASONS: ReadonlySet<HoldReason> = new Set(['building', 'lost']);
+// There was no place for its backend and it was lost; then files change, or there is a place.
+const REASONS: ReadonlySet<HoldReason> = new Set(['no-place', 'lost']);
 const STATES: Record<Place, SessionState> = {
   initializing: { name: 'initializing', reasons: REASONS },
   active: { name: 'active' },
   holding: { name: 'holding', reasons: REASONS },
   broken: { name: 'broken', reasons: REASONS },
+  refusing: { name: 'refusing', reasons: REASONS },
   dormant: { name: 'dormant', reasons: REASONS },
   closed: { name: 'closed' },
 };
 const INPUTS: Record<Kind, SessionInput> = {
   opened: { kind: 'opened' },
   'hold-begins': { kind: 'hold-begins', reason: 'changed' },
-  'hold-ends': { kind: 'hold-ends', reason: 'building' },
+  'hold-ends': { kind: 'hold-ends', reason: 'no-place' },
   ready: { kind: 'ready' },
   lost: { kind: 'lost' },
   'gave-up': { kind: 'gave-up' },
+  refused: { kind: 'refused' },
   call: { kind: 'call' },
   notification: { kind: 'notification' },
   idle: { kind: 'idle' },
@@ -41,12 +43,13 @@ const INPUTS: Record<Kind, SessionInput> = {
 // `–` changes nothing; else the state it leads to with the reasons to hold there, and the effects in their order.
 const TABLE: Record<Place, Record<Kind, string>> = {
   initializing: {
-    opened: 'holding (building lost starting): save',
-    'hold-begins': 'initializing (building changed lost)',
+    opened: 'holding (lost no-place starting): save',
+    'hold-begins': 'initializing (changed lost no-place)',
     'hold-ends': 'initializing (lost)',
-    ready: 'holding (building): save',
+    ready: 'active: save, flush',
     lost: '–',
     'gave-up': 'closed: answer-held, release, forget',
+    refused: 'refusing (lost no-place): open, answer-held, release',
     call: 'same: hold',
     notification: 'same: hold',
     idle: '–',
@@ -60,6 +63,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     ready: '–',
     lost: 'holding (lost)',
     'gave-up': '–',
+    refused: 'refusing',
     call: 'same: forward',
     notification: 'same: forward',
     idle: 'dormant: save, release',
@@ -68,38 +72,55 @@ const TABLE: Record<Place, Record<Kind, string>> = {
   },
   holding: {
     opened: '–',
-    'hold-begins': 'holding (building changed lost)',
+    'hold-begins': 'holding (changed lost no-place)',
     'hold-ends': 'holding (lost)',
-    ready: 'holding (building)',
+    ready: 'active: flush',
     lost: '–',
-    'gave-up': 'broken (building lost): answer-held',
+    'gave-up': 'broken (lost no-place): answer-held',
+    refused: 'refusing (lost no-place): answer-held',
     call: 'same: hold',
     notification: 'same: hold',
     idle: '–',
     ended: 'closed: answer-all, release, forget',
-    shutdown: 'dormant (building lost): answer-all, save, release',
+    shutdown: 'dormant (lost no-place): answer-all, save, release',
   },
   broken: {
     opened: '–',
-    'hold-begins': 'holding (building changed lost)',
+    'hold-begins': 'holding (changed lost no-place)',
     'hold-ends': 'broken (lost)',
-    ready: 'holding (building)',
+    ready: 'active: flush',
     lost: '–',
     'gave-up': '–',
-    call: 'holding (building lost starting): hold, want',
+    refused: 'refusing (lost no-place)',
+    call: 'holding (lost no-place starting): hold, want',
     notification: 'same: drop',
-    idle: 'dormant (building): save, release',
+    idle: 'dormant (no-place): save, release',
     ended: 'closed: answer-all, release, forget',
-    shutdown: 'dormant (building lost): answer-all, save, release',
+    shutdown: 'dormant (lost no-place): answer-all, save, release',
+  },
+  refusing: {
+    opened: '–',
+    'hold-begins': 'holding (changed lost no-place)',
+    'hold-ends': '–',
+    ready: 'refusing (no-place)',
+    lost: '–',
+    'gave-up': '–',
+    refused: '–',
+    call: 'same: refuse',
+    notification: 'same: drop',
+    idle: 'same: save, release',
+    ended: 'closed: answer-all, release, forget',
+    shutdown: 'dormant (lost no-place): answer-all, save, release',
   },
   dormant: {
     opened: '–',
-    'hold-begins': 'dormant (building changed lost)',
+    'hold-begins': 'dormant (changed lost no-place)',
     'hold-ends': 'dormant (lost)',
     ready: '–',
     lost: '–',
     'gave-up': '–',
-    call: 'holding (building lost starting): hold, want',
+    refused: 'refusing (lost no-place)',
+    call: 'holding (lost no-place starting): hold, want',
     notification: 'same: drop',
     idle: '–',
     ended: 'closed: answer-all, release, forget',
@@ -112,6 +133,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     ready: '–',
     lost: '–',
     'gave-up': '–',
+    refused: '–',
     call: 'same: drop',
     notification: 'same: drop',
     idle: '–',
@@ -168,9 +190,9 @@ describe('the table', () => {
   });
 });
 
-const BEGUN_AND_ENDED = ['changed', 'building', 'no-place'] as const satisfies readonly HoldReason[];
+const BEGUN_AND_ENDED = ['changed', 'no-place'] as const satisfies readonly HoldReason[];
 const WITH_A_BACKEND: readonly HoldReason[] = ['lost', 'starting', 'no-place'];
-const anyReason = fc.constantFrom<HoldReason>('changed', 'building', 'starting', 'lost', 'no-place');
+const anyReason = fc.constantFrom<HoldReason>('changed', 'starting', 'lost', 'no-place');
 const anyInput: fc.Arbitrary<SessionInput> = fc.oneof(
   fc.constantFrom(...kinds.filter((kind) => !kind.startsWith('hold-'))).map((kind) => INPUTS[kind]),
   fc.record({ kind: fc.constantFrom('hold-begins' as const, 'hold-ends' as const), reason: anyReason }),
@@ -204,10 +226,12 @@ describe('on any walk', () => {
 
   test('the message of an input is forwarded, held or dropped, once and as the state says', () => {
     expectOnAnyWalk(() => ({ before, input, effects }) => {
-      const fates = effects.filter((effect) => ['forward', 'hold', 'drop'].includes(effect));
+      const fates = effects.filter((effect) => ['forward', 'hold', 'drop', 'refuse'].includes(effect));
       const isMessage = input.kind === 'call' || input.kind === 'notification';
       expect(fates).toHaveLength(isMessage ? 1 : 0);
       if (before.name === 'active' && isMessage) expect(fates).toEqual(['forward']);
+      // No call meets old code while the newest is broken, and none waits for it.
+      if (input.kind === 'call') expect(fates.includes('refuse')).toBe(before.name === 'refusing');
       // A call is worth a backend; only a session that is over drops one.
       if (input.kind === 'call') expect(fates.includes('drop')).toBe(before.name === 'closed');
     });
@@ -220,12 +244,29 @@ describe('on any walk', () => {
       return ({ before, input, state, effects }) => {
         if (effects.includes('want')) wanted = true;
         // Whoever changes what was broken starts a backend then.
-        if (before.name === 'broken' && (input.kind === 'hold-begins' || input.kind === 'ready'))
-          wanted = true;
+        const mended = before.name === 'broken' || before.name === 'refusing';
+        if (mended && (input.kind === 'hold-begins' || input.kind === 'ready')) wanted = true;
         if (effects.includes('release') || state.name === 'broken') wanted = false;
         const ends = BEGUN_AND_ENDED.some((reason) => reasonsOf(state).has(reason));
         if (state.name === 'initializing' || state.name === 'holding') expect(wanted || ends).toBe(true);
       };
+    });
+  });
+
+  test('only a change, the end or a shutdown ends a refusal', () => {
+    expectOnAnyWalk(() => ({ before, input, state }) => {
+      if (before.name !== 'refusing' || state.name === 'refusing') return;
+      expect(['hold-begins', 'ended', 'shutdown']).toContain(input.kind);
+    });
+  });
+
+  test('what is held and the opening are answered when the newest code turns out to be broken', () => {
+    expectOnAnyWalk(() => ({ before, input, state, effects }) => {
+      if (input.kind !== 'refused' || before.name === 'closed') return;
+      expect(state.name).toBe('refusing');
+      const waits = before.name === 'holding' || before.name === 'initializing';
+      expect(effects.includes('answer-held')).toBe(waits);
+      expect(effects.includes('open')).toBe(before.name === 'initializing');
     });
   });
 
@@ -241,7 +282,9 @@ describe('on any walk', () => {
       if (input.kind !== 'ready' || !waits) return;
       const left = [...reasonsOf(before)].filter((reason) => !WITH_A_BACKEND.includes(reason));
       expect([...reasonsOf(state)]).toEqual(left);
-      expect(state.name).toBe(left.length === 0 ? 'active' : 'holding');
+      // Where the newest code is broken, a backend has the old one.
+      const served = left.length === 0 ? 'active' : 'holding';
+      expect(state.name).toBe(before.name === 'refusing' ? 'refusing' : served);
     });
   });
 

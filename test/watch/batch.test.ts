@@ -3,6 +3,7 @@ import { chmodSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Batch, type BatchWorld } from '../../src/watch/batch.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+import { until } from '../helpers/until.js';
 
 const QUIET: BatchWorld = {
   delay: 200,
@@ -39,10 +40,9 @@ describe('a batch [watch.settle]', () => {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async function passUntil(condition: () => boolean, most: number): Promise<number> {
-    let passed = 0;
-    for (; !condition() && passed < most; passed += 10) await pass(10);
-    return passed;
+  /** Time stands still while the files are read. */
+  async function rested(told: readonly string[]): Promise<void> {
+    await until(() => told.at(-1)?.startsWith('rest'), 'the batch to be over');
   }
 
   /** Writes the file again and again; how long it took until the batch was over (ms). */
@@ -63,8 +63,35 @@ describe('a batch [watch.settle]', () => {
     expect(told).toEqual(['touched']);
     await pass(199);
     expect(told).toEqual(['touched']);
-    expect(await passUntil(() => told.length > 1, 100)).toBeLessThanOrEqual(20);
+    await pass(1);
+    await rested(told);
     expect(told).toEqual(['touched', 'rest: 1']);
+  });
+
+  test('begins to wait anew with every event', async () => {
+    const folder = makeTempFolder({ 'a.js': '1', 'b.js': '1' });
+    const { batch, told } = begin();
+    batch.touch(folder.at('a.js'));
+    await pass(150);
+    batch.touch(folder.at('b.js'));
+    await pass(199);
+    expect(told).toEqual(['touched']);
+    await pass(1);
+    await rested(told);
+    expect(told).toEqual(['touched', 'rest: 2']);
+  });
+
+  test('is not over if a file is touched while the others are read', async () => {
+    const folder = makeTempFolder({ 'a.js': '1', 'b.js': '1' });
+    const { batch, told } = begin();
+    batch.touch(folder.at('a.js'));
+    await vi.advanceTimersByTimeAsync(200);
+    batch.touch(folder.at('b.js'));
+    await pass(199);
+    expect(told).toEqual(['touched']);
+    await pass(1);
+    await rested(told);
+    expect(told).toEqual(['touched', 'rest: 2']);
   });
 
   test('of a file that is written without end is over in 30 s, and said to be slow once', async () => {
@@ -81,8 +108,8 @@ describe('a batch [watch.settle]', () => {
     const { batch, told } = begin({ executables: [folder.at('a.log')] });
     await writeOn(folder, batch, told, 40_000);
     expect(told).toEqual(['touched', 'slow: writing']);
-    await passUntil(() => told.length > 2, 1_000);
-    expect(told.at(-1)).toBe('rest: 1');
+    await pass(1_000);
+    await rested(told);
   });
 
   test('waits 30 s for what is missing', async () => {
@@ -92,8 +119,8 @@ describe('a batch [watch.settle]', () => {
     batch.touch(folder.at('server'));
     await pass(29_900);
     expect(told).toEqual(['touched', 'slow: missing']);
-    await passUntil(() => told.length > 2, 1_000);
-    expect(told.at(-1)).toBe('rest: 1');
+    await pass(1_000);
+    await rested(told);
   });
 
   test('waits for git, however long', async () => {
@@ -103,15 +130,16 @@ describe('a batch [watch.settle]', () => {
     await pass(60_000);
     expect(told).toEqual(['touched', 'slow: git']);
     isBusy = false;
-    await passUntil(() => told.length > 2, 1_000);
-    expect(told.at(-1)).toBe('rest: 1');
+    await pass(1_000);
+    await rested(told);
   });
 
   test('of folders alone is about the files that are found', async () => {
     const { batch, told } = begin({ findDifferent: async (tell) => tell('/nowhere/a.js') });
     batch.stir();
     expect(told).toEqual([]);
-    await passUntil(() => told.length > 1, 1_000);
+    await pass(1_000);
+    await rested(told);
     expect(told).toEqual(['touched', 'rest: 1']);
   });
 

@@ -481,6 +481,19 @@ describe('a pause [watch.pause]', () => {
     expect(await watch.next()).toEqual(['a.js']);
   });
 
+  test('in which a folder was replaced ends with a watch over the new one', async () => {
+    const folder = makeTempFolder({ 'src/gen/a.js': '1' });
+    const watch = await watching(folder);
+    watch.watcher.pause();
+    folder.remove('src/gen');
+    folder.write('src/gen/a.js', '2');
+    folder.write('src/gen/b.js', '2');
+    watch.watcher.resume();
+    expect(await watch.next()).toEqual(['src/gen/a.js', 'src/gen/b.js']);
+    folder.write('src/gen/b.js', '3');
+    expect(await watch.next()).toEqual(['src/gen/b.js']);
+  });
+
   test('in which nothing happened ends in silence', async () => {
     const folder = makeTempFolder({ 'a.js': '1' });
     const watch = await watching(folder);

@@ -133,6 +133,21 @@ describe('events that are lost', () => {
     expect(watch.touched).toEqual(['server.js']);
   });
 
+  test('in a folder that was made anew are made up for', async () => {
+    const folder = makeTempFolder({ 'src/a.js': '1' });
+    const watch = await watching(folder, { paths: ['src'] }, { openEvents: silent });
+    folder.remove('src');
+    folder.write('src/a.js', 'two');
+    expect(await watch.next()).toEqual(['src/a.js']);
+  });
+
+  test('where polling begins are made up for', async () => {
+    const folder = makeTempFolder({ 'src/a.js': '1' });
+    const watch = await watching(folder, { poll: true }, { openEvents: silent });
+    folder.write('src/a.js', 'two');
+    expect(await watch.next()).toEqual(['src/a.js']);
+  });
+
   test('of a file that was not there are made up for', async () => {
     const folder = makeTempFolder();
     const watch = await watching(folder, { paths: ['debug/server'] });

@@ -1,5 +1,5 @@
 // When a batch is over, and what it changed: the rules without files.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { listFiles } from '../../src/watch/listing.js';
@@ -116,6 +116,12 @@ describe('the files of a project', () => {
     folder.remove('d');
     folder.write('new/f.js', '1');
     expect((await differing()).sort()).toEqual(['b.js', 'd/e.js', 'new/f.js'].map(folder.at));
+  });
+
+  test('are found once where links lead in a circle', async () => {
+    const { folder, differing } = await begin({ 'src/a.js': '1' });
+    symlinkSync(folder.path, folder.at('src/self'));
+    expect(await differing()).toEqual([]);
   });
 
   test('that change while they are read are not taken', async () => {

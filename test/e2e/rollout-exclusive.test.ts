@@ -1,0 +1,171 @@
+// Servers that can run only once: they own a port, or a lock. The old one stops first, and that is said once.
+import { cpSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
+import { connectV1, connectV2 } from '../helpers/client.js';
+import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+
+const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
+/** What passes between a save and the call that must meet it (ms). */
+const AFTER_SAVE = 50;
+const SAID = 'The server can run only once';
+
+interface Project extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly bridge: BridgeProcess;
+}
+
+/** `claim`: what the server does before it serves. */
+function code(version: number, claim: string): string {
+  return `import { closeSync, openSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { makeEcho } from './lib/echo.mjs';
+import { say, serve } from './lib/stdio.mjs';
+import { tool } from './lib/tools.mjs';
+say('version ${version} starts');
+${claim}
+serve(makeEcho({ tools: [tool('version', 'Which code this is', {}, () => '${version}')] }));
+`;
+}
+
+function claimPort(port: number): string {
+  return `await new Promise((resolve) => createServer().listen(${port}, '127.0.0.1', resolve));`;
+}
+
+/** Waits for a lock as long as it takes, without a word. */
+function claimLock(file: string): string {
+  return `for (;;) {
+  try {
+    closeSync(openSync('${file}', 'wx'));
+    break;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+process.on('exit', () => rmSync('${file}', { force: true }));`;
+}
+
+async function startProject(source: string, options: readonly string[] = []): Promise<Project> {
+  const folder = makeTempFolder({
+    'server.mjs': source,
+    'package.json': '{"name":"project","private":true}\n',
+  });
+  cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
+  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
+  await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
+  return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
+}
+
+async function save({ folder }: Project, source: string): Promise<void> {
+  folder.write('server.mjs', source);
+  await pause(AFTER_SAVE);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+it('a server that owns a port is stopped before the next one starts, and that is said once [rollout.exclusive]', async () => {
+  const claim = claimPort(await freePort());
+  await using project = await startProject(code(1, claim));
+  await using client = await connectV1(project.bridge.url);
+  const id = client.sessionId;
+  expect(await client.call('version')).toBe('1');
+
+  for (const version of [2, 3, 4]) {
+    await save(project, code(version, claim));
+    expect(await client.call('version')).toBe(String(version));
+  }
+  expect(client.sessionId).toBe(id);
+  const said = project.bridge.lines.filter(({ msg }) => msg.startsWith(SAID));
+  expect(said).toHaveLength(1);
+  // Found out once: version 2 is started twice, the others once.
+  const starts = project.bridge.lines
+    .filter(({ msg }) => /^version \d starts$/.test(msg))
+    .map(({ msg }) => msg[8]);
+  expect(starts).toEqual(['1', '2', '2', '3', '4']);
+});
+
+it('a call in flight ends with its process when that must go first, and is told so [rollout.exclusive call.words]', async () => {
+  const claim = claimPort(await freePort());
+  await using project = await startProject(code(1, claim), [
+    '--replace',
+    'stop-first',
+    '--drain-timeout',
+    '500ms',
+  ]);
+  await using client = await connectV2(project.bridge.url);
+  const quick = client.call('wait', { ms: 300, name: 'quick' });
+  const slow = client.call('wait', { ms: 60_000, name: 'slow' }).catch((error: Error) => error.message);
+  await project.bridge.untilSaid('waiting slow');
+
+  await save(project, code(2, claim));
+  expect(await client.call('version')).toBe('2');
+  expect(await quick).toBe('waited quick');
+  expect(await slow).toContain('May have run: ');
+  expect(project.bridge.lines.filter(({ msg }) => msg.startsWith(SAID))).toEqual([]);
+});
+
+it('a server that waits for a lock in silence makes the old one stop first [rollout.exclusive]', async () => {
+  const claim = claimLock(makeTempFolder().at('lock'));
+  await using project = await startProject(code(1, claim));
+  await using client = await connectV2(project.bridge.url);
+  await save(project, code(2, claim));
+  expect(await client.call('version', {}, { timeout: 15_000 })).toBe('2');
+  expect(project.bridge.lines.filter(({ msg }) => msg.startsWith(SAID))).toHaveLength(1);
+});
+
+it('a second session is told that the server can run only once, the first one goes on [rollout.exclusive]', async () => {
+  const claim = claimPort(await freePort());
+  await using project = await startProject(code(1, claim));
+  await using first = await connectV1(project.bridge.url);
+  expect(await first.call('version')).toBe('1');
+  const second = await connectV2(project.bridge.url).then(
+    async (client) => await client.call('version').catch((error: Error) => error.message),
+    (error: Error) => error.message,
+  );
+  expect(await first.call('version')).toBe('1');
+  expect(second).toMatch(
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./,
+  );
+});
+
+it('code that becomes exclusive with two sessions: one serves, the other is told [rollout.exclusive]', async () => {
+  const claim = claimPort(await freePort());
+  await using project = await startProject(code(1, ''));
+  await using one = await connectV1(project.bridge.url);
+  await using two = await connectV2(project.bridge.url);
+  await save(project, code(2, claim));
+  const ask = () =>
+    Promise.all([one, two].map((client) => client.call('version').catch((error: Error) => error.message)));
+  const now = (await ask()).sort();
+  await project.bridge.untilSaid('Generation 2 serves');
+  // Not the old code either, once the rollout is over.
+  const later = (await ask()).sort();
+  expect([now[0], later[0]]).toEqual(['2', '2']);
+  const told =
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./;
+  expect(later[1]).toContain('Not run: this server can run only once');
+  expect(now[1]).toMatch(told);
+  expect(later[1]).toMatch(told);
+});
+
+it('new code that is broken does not make the old one stop [rollout.proof]', async () => {
+  await using project = await startProject(code(1, ''));
+  await using client = await connectV1(project.bridge.url);
+  const pid = await client.call('pid');
+  await save(project, `${code(2, '')}\nthrow new Error('port of no interest');\n`);
+  await expect(client.call('version')).rejects.toThrow('Not run: the new code does not start (exit 1)');
+  expect(project.bridge.lines.filter(({ msg }) => msg.startsWith(SAID))).toEqual([]);
+  await save(project, code(1, ''));
+  expect(await client.call('version')).toBe('1');
+  expect(pid).toMatch(/^\d+$/);
+});
