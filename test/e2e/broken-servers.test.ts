@@ -21,7 +21,8 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
         'loading configuration\nerror: cannot find database\ngiving up',
     );
     await bridge.untilSaid('server does not start (exit 7)');
-    const { backend } = await bridge.health();
+    const { status, backend } = await bridge.health();
+    expect(status).toBe('degraded');
     expect(backend.last_exit).toMatchObject({ how: 'exit 7', stderr: expect.arrayContaining(['giving up']) });
     expect(startsOf(bridge)).toBe(3);
 
@@ -58,8 +59,7 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
 
 describe('a server that was broken after its first start', () => {
   it('is not started again and again; a call says why at once, and tries it later [supervise.crash http.health]', async () => {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-broken-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = makeFolder();
     const flag = path.join(folder, 'broken');
     const [broken, sound] = [fixture('broken-start'), fixture('echo')].map((words) => words.join(' '));
     const server = [`if [ -e ${flag} ]; then exec ${broken}; else exec ${sound}; fi`];
@@ -83,6 +83,18 @@ describe('a server that was broken after its first start', () => {
     rmSync(flag);
     expect(await until(() => client.call('level'), 'the server that was mended')).toBe('error');
     expect(await bridge.health()).toMatchObject({ status: 'healthy' });
+  });
+});
+
+describe('a server that is gone from the disk', () => {
+  it('is named, with what went wrong [supervise.crash call.words]', async () => {
+    const script = path.join(makeFolder(), 'server');
+    writeFileSync(script, `#!/bin/sh\nexec ${fixture('echo').join(' ')}\n`, { mode: 0o755 });
+    await using bridge = await startBridge({ server: [script] });
+    rmSync(script);
+    await expect(connectV1(bridge.url)).rejects.toThrow(
+      `Not run: the server does not start (${script} could not be started: ENOENT).`,
+    );
   });
 });
 
@@ -118,6 +130,12 @@ describe('a server that reads no further', () => {
     await untilGone(server ? [server] : [], 'a server that does not read');
   });
 });
+
+function makeFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-broken-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 function startsOf(bridge: BridgeProcess): number {
   return bridge.lines.filter(({ msg }) => msg.startsWith('server started')).length;

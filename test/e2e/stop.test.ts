@@ -25,7 +25,7 @@ describe('a signal', () => {
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
     expect(bridge.stdout).toBe('');
-    await bridge.untilSaid('Stopped.');
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped.');
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -48,6 +48,16 @@ it('a server that is starting is not waited for longer than a call [cli.stop]', 
   await bridge.untilSaid('starting for 60000 ms');
   bridge.signal('SIGINT');
   expect(await connecting).toContain('the bridge was stopped before the answer came.');
+  expect(await bridge.exited).toEqual(ENDED);
+  await bridge.leavesNothing();
+});
+
+it('a bridge whose stderr lost its reader serves on, and ends when it is told to [cli.stop]', async () => {
+  await using bridge = await startBridge();
+  bridge.stopReading();
+  await using client = await connectV1(bridge.url);
+  expect(await client.call('echo', { text: 'hello' })).toBe('hello');
+  bridge.signal('SIGTERM');
   expect(await bridge.exited).toEqual(ENDED);
   await bridge.leavesNothing();
 });
@@ -144,7 +154,7 @@ describe('a server that ignores all but SIGKILL', () => {
     bridge.signal('SIGINT');
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
-    await bridge.untilSaid('Stopped.');
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped.');
   });
 
   it('is not waited for after a third Ctrl-C, and is gone nevertheless [cli.stop supervise.tree]', async () => {

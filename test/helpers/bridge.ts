@@ -183,6 +183,11 @@ export class BridgeProcess implements AsyncDisposable {
     this.#child.kill(name);
   }
 
+  /** Closes our end of its stderr: what it says from now on has no reader. */
+  stopReading(): void {
+    this.#child.stderr.destroy();
+  }
+
   /** Ends the bridge without a word. */
   kill(): void {
     this.#killed = true;
