@@ -130,7 +130,12 @@ function factsOf(
 function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
   const { registry, endpoint, rollout, watch, report } = rooms;
   let hastened = false;
-  const running = () => [...registry.sessions()].reduce((sum, { jobs }) => sum + jobs.running, 0);
+  // A client that is not connected yet has no call to lose.
+  const running = () =>
+    [...registry.sessions()].reduce(
+      (sum, { state, jobs }) => sum + (state === 'initializing' ? 0 : jobs.running),
+      0,
+    );
   const drained = async (deadline: number) => {
     while (running() > 0 && !hastened && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL));
@@ -139,9 +144,10 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
   return {
     close: async (drain) => {
       report({ kind: 'bridge.stopping', running: running() });
-      endpoint.stopListening();
+      registry.beginClosing();
       const ended = Promise.all([watch.close(), rollout.close()]);
       await drained(performance.now() + drain);
+      endpoint.stopListening();
       endpoint.serve(refuseAll);
       registry.shutdown();
       if (hastened) for (const supervisor of registry.supervisors()) supervisor.hasten();

@@ -111,7 +111,8 @@ export class Pipes {
   }
 
   #onText(text: string): void {
-    const value = parseJson(text);
+    // A banner is told from a message without the cost of an exception.
+    const value = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
     if (!Array.isArray(value) || value.length === 0) return this.#onMessage(value, text);
     // A server of 2025-03-26 may answer in batches.
     const texts = elements(text);

@@ -25,7 +25,7 @@ export interface ListenPlan {
 /** A client keeps its connection this long between two requests (ms). */
 const KEEP_ALIVE = 75_000;
 /** Time for a connection's last bytes to leave before it is cut (ms). */
-const CLOSE_GRACE = 500;
+const CLOSE_GRACE = 100;
 
 /** Listens on the first port that is free. Throws a BridgeError (exit 1) that says what to do if none is. */
 export async function listen(plan: ListenPlan): Promise<Endpoint> {

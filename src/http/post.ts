@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refusal } from '../errors.js';
 import { eraOf } from '../protocol/era.js';
-import type { Line, RequestLine } from '../protocol/jsonrpc.js';
+import type { Line, RequestId, RequestLine } from '../protocol/jsonrpc.js';
 import { allowsBatches, INITIALIZE } from '../protocol/mcp.js';
 import type { Registry } from '../session/registry.js';
 import type { Session } from '../session/session.js';
@@ -34,6 +34,9 @@ export async function post(
   if ('ok' in bytes) return bytes;
   const body = parseBody(bytes);
   if (!body.ok) return body;
+  const asks = body.lines.find(({ kind }) => kind === 'request');
+  // Answers and cancellations still pass: calls that finish may wait for them.
+  if (registry.isClosing && asks) return refusal('stopping', 'Not run: the bridge is stopping.', idOf(asks));
   const stateless = refuseStateless(body, request);
   if (stateless) return stateless;
   const [first] = body.lines;
@@ -95,6 +98,10 @@ function openStream(
     session.detach(stream, connection);
   });
   return stream;
+}
+
+function idOf(line: Line): RequestId | null {
+  return line.kind === 'request' ? line.message.id : null;
 }
 
 function isInitialize(line: Line): line is RequestLine {

@@ -33,6 +33,7 @@ export class Registry {
   readonly #ending = new Set<Session>();
   readonly #sweeper: NodeJS.Timeout;
   #sweptAt = performance.now();
+  #isClosing = false;
 
   constructor(plan: RegistryPlan) {
     this.#plan = plan;
@@ -69,6 +70,15 @@ export class Registry {
     );
     this.#sessions.set(id, session);
     return session;
+  }
+
+  /** The bridge stops: calls in flight may finish, and no more are taken. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  beginClosing(): void {
+    this.#isClosing = true;
   }
 
   /** Answers all that waits and stops every backend; the records stay. */
