@@ -35,26 +35,29 @@ export function formatRolloutVerdicts(verdicts) {
 }
 
 export function judgeRollouts({ many, one, builds }) {
-  const runs = [many, one].filter((run) => run && !run.failure);
-  const heldFailures = builds?.failures?.length ?? 0;
-  const isUnknown = runs.length === 0;
-  const sum = (get) => (isUnknown ? undefined : runs.reduce((total, run) => total + get(run), 0));
-  const failed = sum(({ failures }) => failures.length);
+  const rolled = [many, one].filter((run) => run && !run.failure);
+  const all = [...rolled, ...(builds && !builds.failure ? [builds] : [])];
+  const sum = (runs, get) =>
+    runs.length === 0 ? undefined : runs.reduce((total, run) => total + get(run), 0);
   return [
-    count('failed calls', failed === undefined ? undefined : failed + heldFailures, 0),
+    count(
+      'failed calls',
+      sum(all, ({ failures }) => failures.length),
+      0,
+    ),
     count(
       'sessions that lost their id',
-      sum(({ sessions, kept }) => sessions - kept),
+      sum(rolled, ({ sessions, kept }) => sessions - kept),
       0,
     ),
     count(
       'calls sent 50 ms or more after the save that met old code',
-      sum(({ stale }) => stale.length),
+      sum(all, ({ stale }) => stale.length),
       0,
     ),
     count(
       'rollouts that a session never met',
-      sum(({ unmet }) => unmet),
+      sum(rolled, ({ unmet }) => unmet),
       0,
     ),
     atMost(

@@ -30,6 +30,7 @@ export async function measureRollouts({ count, sessions, signal, report }) {
       const rollout = await rollOut(project, traffic, signal);
       rollouts.push(rollout);
       report(`rollout ${number} of ${count}, ${describeSessions(sessions)}: ${describeRollout(rollout)}`);
+      if (!rollout.isMet) break;
       await sleep(CALM_MS, undefined, { signal });
       if (number % STARTS_EVERY === 0)
         starts.push(await measureStartTogether(project.file, sessions, signal));
@@ -176,10 +177,11 @@ export async function measureBuilds({ holds, newcomers, sessions, signal, report
 
     const heads = [];
     const failures = [];
+    const stale = [];
     project.setBuildTime(HELD_BUILD_MS);
     for (const number of Array.from({ length: holds }, (_, index) => index + 1)) {
       report(`build ${number} of ${holds}: calls are held`);
-      await holdCalls({ project, lines, heads, failures, signal });
+      await holdCalls({ project, lines, heads, failures, stale, signal });
       await sleep(1_000, undefined, { signal });
     }
 
@@ -189,6 +191,7 @@ export async function measureBuilds({ holds, newcomers, sessions, signal, report
     return {
       heads: { count: heads.length, p50: median(heads), p99: percentile(heads, 99) },
       failures,
+      stale,
       ...guests,
     };
   } catch (error) {
@@ -202,7 +205,7 @@ export async function measureBuilds({ holds, newcomers, sessions, signal, report
 }
 
 /** The calls are sent one after the other, evenly over the first half of the build. */
-async function holdCalls({ project, lines, heads, failures, signal }) {
+async function holdCalls({ project, lines, heads, failures, stale, signal }) {
   const save = project.save();
   const pause = HELD_BUILD_MS / 2 / lines.length;
   const calls = [];
@@ -213,7 +216,7 @@ async function holdCalls({ project, lines, heads, failures, signal }) {
   }
   for (const value of await Promise.all(calls)) {
     if (value.failure) failures.push(value.failure);
-    else if (value.generation !== save.generation) failures.push('a held call met old code');
+    else if (value.generation !== save.generation) stale.push({ ...value, late: value.sentAt - save.at });
     else heads.push(value.headAt - value.sentAt);
   }
 }

@@ -17,6 +17,8 @@ export interface OptionRow {
   readonly secret?: true;
   readonly placeholder?: string;
   readonly help: string;
+  /** An empty text is a value too. */
+  readonly emptiable?: true;
   readonly built: true | 'later';
 }
 
@@ -63,14 +65,14 @@ export const OPTIONS = [
   { name: 'poll', type: 'boolean', group: 'restarts', built: true, help: 'look for changes every second; done by itself where file events do not work' },
   { name: 'delay', alias: 'd', type: 'duration', group: 'restarts', default: '200ms', min: '0', max: '1h', placeholder: 'time', built: true,
     help: 'quiet time that makes one change of a batch of file events' },
-  { name: 'build', type: 'string', group: 'restarts', placeholder: 'command line', built: true, expected: 'a command line',
+  { name: 'build', type: 'string', group: 'restarts', placeholder: 'command line', emptiable: true, built: true, expected: 'a command line',
     help: "run by the shell before the new code is started; without it inferred from the command; '' = none" },
   { name: 'replace', type: 'choice', group: 'restarts', default: 'start-first', choices: ['start-first', 'stop-first'],
-    placeholder: 'start-first|stop-first', built: true,
-    help: 'how new code takes over; stop-first for servers that own a port or a lock (found out by itself)' },
+    placeholder: 'how', built: true,
+    help: 'how new code takes over, start-first or stop-first; the latter for servers that own a port or a lock (found out by itself)' },
   { name: 'serve-old', type: 'choice', group: 'restarts', default: 'never', choices: ['never', 'broken', 'always'],
-    placeholder: 'never|broken|always', built: true,
-    help: 'may a call be served by old code: never, while the newest build is broken, or also while a build runs' },
+    placeholder: 'when', built: true,
+    help: 'when a call may be served by old code: never, while the newest build is broken, or always, also while a build runs' },
   { name: 'hold-timeout', type: 'duration', group: 'restarts', default: '55s', min: '1ms', max: LONGEST, placeholder: 'time', built: true,
     help: 'how long a call is held at most while no server can take it' },
   { name: 'start-timeout', type: 'duration', group: 'restarts', default: '120s', min: '1ms', max: LONGEST, placeholder: 'time', built: true,
@@ -219,6 +221,7 @@ function parseChoice(choices: readonly string[], text: string): Checked<string> 
 
 function parseText(row: OptionRow, text: string): Checked<string> {
   const expected = row.expected ?? 'a text';
+  if (text === '' && row.emptiable) return { ok: true, value: text };
   if (text && (row.pattern ?? /^/).test(text)) return { ok: true, value: text };
   return row.secret && text ? { ok: false, message: `expected ${expected}` } : unlike(expected, text);
 }

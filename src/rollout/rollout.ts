@@ -4,7 +4,7 @@ import type { SpawnSpec } from '../backend/spawn.js';
 import type { Exit, Starts } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
-import type { Standing } from '../session/plan.js';
+import type { Standing, TakenUp } from '../session/plan.js';
 import type { Session } from '../session/session.js';
 import type { Build, BuildResult } from './build.js';
 import { isExclusive } from './exclusive.js';
@@ -52,6 +52,8 @@ export class Rollout {
   #lastBuild: BuildResult | undefined;
   #isFirst = true;
   #roll = 0;
+  /** Sessions that this rollout has reached. */
+  #count = 0;
   #paths: readonly string[] = [];
   #beganAt = 0;
 
@@ -193,38 +195,51 @@ export class Rollout {
     this.#changing = false;
     this.#refusal = undefined;
     starts.open(true);
-    const [first, ...others] = inOrder(sessions());
-    const exit = first && (await this.#prove(first, roll));
+    const order = inOrder(sessions());
+    const exit = await this.#prove(order, roll);
     if (roll !== this.#roll) return;
     if (exit) return this.#failed(exit);
-    await eachOf(others, AT_ONCE, (session) => this.#follow(session, roll));
+    await eachOf(order, AT_ONCE, (session) => this.#follow(session, roll));
     if (roll !== this.#roll) return;
     const ms = performance.now() - this.#beganAt;
     const { number: generation } = generations.current;
-    const count = others.length + (first ? 1 : 0);
-    this.#plan.report({ kind: 'rollout.done', generation, ms, sessions: count, paths: this.#paths });
+    this.#plan.report({ kind: 'rollout.done', generation, ms, sessions: this.#count, paths: this.#paths });
     this.#input('rolled');
   }
 
-  /** The first backend of a generation; a server that can run only once makes the old one stop first. */
-  async #prove(session: Session, roll: number): Promise<Exit | undefined> {
-    const exit = await session.takeUp(this.#how);
-    if (roll !== this.#roll) return exit;
-    if (exit && this.#how === 'start-first' && isExclusive(exit)) {
-      this.#how = 'stop-first';
-      this.#plan.report({ kind: 'rollout.exclusive' });
-      return this.#prove(session, roll);
+  /** Until one session has a backend of the generation that serves, or one that could not: the latter is told. */
+  async #prove(order: Session[], roll: number): Promise<Exit | undefined> {
+    this.#count = 0;
+    for (let session = order.shift(); session; session = order.shift()) {
+      const outcome = await this.#takeUp(session, roll);
+      if (roll !== this.#roll) return undefined;
+      if (outcome.kind === 'failed') return outcome.exit;
+      if (outcome.kind === 'serves') return undefined;
     }
-    if (!exit) session.holdEnds();
-    return exit;
+    return undefined;
   }
 
   async #follow(session: Session, roll: number): Promise<void> {
     if (roll !== this.#roll || session.state === 'closed') return;
-    const exit = await session.takeUp(this.#how);
-    if (roll !== this.#roll) return;
-    if (exit) session.refuseCalls(isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit));
-    else session.holdEnds();
+    const outcome = await this.#takeUp(session, roll);
+    if (roll !== this.#roll || outcome.kind !== 'failed') return;
+    const { exit } = outcome;
+    session.refuseCalls(isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit));
+  }
+
+  /** A server that can run only once makes the old one stop first, from then on. */
+  async #takeUp(session: Session, roll: number): Promise<TakenUp> {
+    const outcome = await session.takeUp(this.#how);
+    if (roll !== this.#roll) return outcome;
+    if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit)) {
+      this.#how = 'stop-first';
+      this.#plan.report({ kind: 'rollout.exclusive' });
+      return this.#takeUp(session, roll);
+    }
+    if (outcome.kind === 'failed') return outcome;
+    if (outcome.kind === 'serves') this.#count += 1;
+    session.holdEnds();
+    return outcome;
   }
 
   #failed(exit: Exit): void {

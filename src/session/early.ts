@@ -112,6 +112,8 @@ export class Early {
     const { catalog, handshake, traffic, outbox, serverName } = this.#parts;
     const known = catalog.known(INITIALIZE);
     if (known === undefined && !evenProvisionally) return;
+    // A client that has left may have given up; it is answered if it comes back.
+    if (!handshake.opening?.stream.connection) return;
     const opening = handshake.takeOpening();
     if (!opening) return;
     this.#isProvisional = known === undefined;

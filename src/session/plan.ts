@@ -1,5 +1,5 @@
 // What a session is made of, and what it tells: the types that its makers share with it.
-import type { Starts } from '../backend/starts.js';
+import type { Exit, Starts } from '../backend/starts.js';
 import type { StartBackend, SupervisorReport } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
@@ -41,3 +41,9 @@ export interface Standing {
   /** What is waited for, in words, if something is. */
   readonly waitingFor: string | undefined;
 }
+
+/** What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. */
+export type TakenUp =
+  | { readonly kind: 'serves' }
+  | { readonly kind: 'failed'; readonly exit: Exit }
+  | { readonly kind: 'not-needed' };

@@ -1,6 +1,5 @@
 // One conversation with one client, and a backend of its own: reads the table of state.ts and carries its effects out.
 import type { Backend } from '../backend/backend.js';
-import type { Exit } from '../backend/starts.js';
 import { Supervisor } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
 import {
@@ -19,7 +18,7 @@ import { Handshake, requestedRevision } from './handshake.js';
 import type { Held, HeldRequest } from './hold.js';
 import type { Sent } from './inflight.js';
 import { type Connection, type NoStream, Outbox, type Stream } from './outbox.js';
-import type { SessionPlan } from './plan.js';
+import type { SessionPlan, TakenUp } from './plan.js';
 import { Presence } from './presence.js';
 import { isQuick, withListChanged } from './snapshot.js';
 import {
@@ -49,7 +48,7 @@ export class Session {
   readonly #early: Early;
   /** What calls are told while the newest code is broken. */
   #refusal: CallFailure = ENDED;
-  #onTakenUp: ((exit: Exit | undefined) => void) | undefined;
+  #onTakenUp: ((outcome: TakenUp) => void) | undefined;
 
   /** `initialize` is the client's; `open` sends it. */
   constructor(plan: SessionPlan, initialize: RequestLine) {
@@ -90,11 +89,11 @@ export class Session {
       onStarted: (backend) => this.#introduce(backend),
       onReady: (backend) => this.#onReady(backend),
       onLost: () => this.#meet({ kind: 'lost' }),
-      onNextLost: (backend) => this.#takenUp(backend.exit),
+      onNextLost: (backend) => this.#takenUp({ kind: 'failed', exit: backend.exit }),
       onSilent: (backend) => this.#onSilent(backend),
       onGaveUp: (exit) => {
         this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit));
-        this.#takenUp(exit);
+        this.#takenUp(exit ? { kind: 'failed', exit } : { kind: 'not-needed' });
       },
       onLine: (backend, line) => {
         if (line.kind !== 'notification') this.#presence.touch();
@@ -214,18 +213,15 @@ export class Session {
     this.#meet({ kind: 'refused' }, undefined, failure);
   }
 
-  /**
-   * Takes up the new generation. Resolves when it serves here (or nobody here needs a backend), with the exit of the
-   * backend that could not take over, if it could not. What was held for the change is for the caller to release.
-   */
-  takeUp(how: 'start-first' | 'stop-first'): Promise<Exit | undefined> {
-    this.#takenUp(undefined);
+  /** Takes up the new generation. What was held for the change is for the caller to release. */
+  takeUp(how: 'start-first' | 'stop-first'): Promise<TakenUp> {
+    this.#takenUp({ kind: 'not-needed' });
     return new Promise((resolve) => {
       this.#onTakenUp = resolve;
       this.#early.onChange();
       this.#supervisor.replace(how);
       if (this.state === 'holding' || this.state === 'initializing') this.#supervisor.want();
-      if (!this.#supervisor.isWanted) this.#takenUp(undefined);
+      if (!this.#supervisor.isWanted) this.#takenUp({ kind: 'not-needed' });
     });
   }
 
@@ -236,6 +232,7 @@ export class Session {
 
   /** Answers all and stops the backend; the record stays. */
   shutdown(): void {
+    this.#early.close();
     this.#meet({ kind: 'shutdown' }, undefined, STOPPED);
     this.#outbox.close();
   }
@@ -304,7 +301,7 @@ export class Session {
   #forget(): void {
     this.#outbox.close();
     this.#early.close();
-    this.#takenUp(undefined);
+    this.#takenUp({ kind: 'not-needed' });
     this.#plan.store.forget(this.id);
     this.#plan.report({ kind: 'session.closed' });
     this.#plan.onClosed();
@@ -355,17 +352,17 @@ export class Session {
 
   #onReady(backend: Backend): void {
     this.#meet({ kind: 'ready' });
-    this.#takenUp(undefined);
+    this.#takenUp({ kind: 'serves' });
     for (const each of this.#supervisor.backends) this.#traffic.endIfDrained(each);
     void this.#early.putRight(backend).then((lists) => {
       if (lists.length > 0) this.#plan.report({ kind: 'session.changed', lists });
     });
   }
 
-  #takenUp(exit: Exit | undefined): void {
+  #takenUp(outcome: TakenUp): void {
     const resolve = this.#onTakenUp;
     this.#onTakenUp = undefined;
-    resolve?.(exit);
+    resolve?.(outcome);
   }
 
   /** What a lost backend had, and what is safe to send again, goes to the next one before all that came later. */

@@ -197,7 +197,7 @@ const TABLE: Cells = {
     'hold-begins': ({ reasons }, { reason }) => step(holding(add(reasons, reason))),
     // A build that was under way when it was refused is no news.
     'hold-ends': stay,
-    ready: ({ reasons }) => step(refusing(without(reasons, 'lost', 'starting'))),
+    ready: ({ reasons }) => step(refusing(without(reasons, 'lost', 'starting', 'no-place'))),
     lost: ({ reasons }) => step(refusing(add(reasons, 'lost'))),
     'gave-up': stay,
     refused: stay,

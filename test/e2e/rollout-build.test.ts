@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
+import { isAlive, untilGone } from '../helpers/processes.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 
@@ -188,14 +189,12 @@ it('a change during a build ends that build, and the latest change wins [watch.s
 
   await save(project, 'version 2 stubborn');
   await project.bridge.untilSaid('building 2');
+  const first = project.bridge.look().filter(({ pid }) => !isServer(project, pid));
   await save(project, 'version 3');
   expect(await client.call('version')).toBe('3');
   const log = project.gate.read('log').trim().split('\n');
   expect(log).toEqual(['begin 1', 'end 1', 'begin 2', 'begin 3', 'end 3']);
-  await until(
-    () => project.bridge.look().every(({ pid }) => isServer(project, pid)),
-    'the end of the builds',
-  );
+  await untilGone(first, 'the build that was given up');
   expect(await client.call('version')).toBe('3');
 });
 
@@ -208,8 +207,7 @@ it('a build that is given up has ended before the next one begins [watch.settle]
   const first = project.bridge.look().filter(({ pid }) => !isServer(project, pid));
   await save(project, 'version 3 slow');
   await project.bridge.untilSaid('building 3');
-  const pids = project.bridge.look().map(({ pid }) => pid);
-  expect(first.filter(({ pid }) => pids.includes(pid))).toEqual([]);
+  expect(first.filter(isAlive)).toEqual([]);
 });
 
 function isServer({ bridge }: Project, pid: number): boolean {

@@ -1,5 +1,5 @@
 // Servers that can run only once: they own a port, or a lock. The old one stops first, and that is said once.
-import { cpSync } from 'node:fs';
+import { cpSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -156,6 +156,22 @@ it('code that becomes exclusive with two sessions: one serves, the other is told
   expect(later[1]).toContain('Not run: this server can run only once');
   expect(now[1]).toMatch(told);
   expect(later[1]).toMatch(told);
+});
+
+it('a session that could not take the new code up does not go back to the old after a touch [call.hold]', async () => {
+  const claim = claimPort(await freePort());
+  await using project = await startProject(code(1, ''));
+  await using one = await connectV1(project.bridge.url);
+  await using two = await connectV2(project.bridge.url);
+  await save(project, code(2, claim));
+  await project.bridge.untilSaid('Generation 2 serves');
+
+  utimesSync(project.folder.at('server.mjs'), new Date(), new Date());
+  await pause(AFTER_SAVE);
+  const told = await Promise.all(
+    [one, two].map((client) => client.call('version').catch((error: Error) => error.message)),
+  );
+  expect(told).not.toContain('1');
 });
 
 it('new code that is broken does not make the old one stop [rollout.proof]', async () => {

@@ -102,7 +102,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     opened: '–',
     'hold-begins': 'holding (changed lost no-place)',
     'hold-ends': '–',
-    ready: 'refusing (no-place)',
+    ready: 'refusing',
     lost: '–',
     'gave-up': '–',
     refused: '–',

@@ -147,7 +147,7 @@ describe('files that are touched and the same [watch.settle]', () => {
 describe('a file that takes time to write [watch.settle]', () => {
   test('is told of when it is complete', async () => {
     const folder = makeTempFolder({ 'big.js': '' });
-    const watch = await watching(folder, {}, { look: () => statSync(folder.at('big.js')).size });
+    const watch = await watching(folder, { delay: 200 }, { look: () => statSync(folder.at('big.js')).size });
     for (let piece = 0; piece < 10; piece += 1) {
       appendFileSync(folder.at('big.js'), 'x'.repeat(1000));
       await sleep(50);
@@ -229,7 +229,7 @@ describe('git [watch.settle]', () => {
     folder.write('.git/index.lock', '');
     folder.write('a.js', '2');
     await watch.begun();
-    await sleep(500);
+    await sleep(300);
     folder.remove('.git/index.lock');
     expect(await watch.next()).toEqual(['a.js']);
     expect(watch.seen).toEqual([false]);
@@ -247,7 +247,7 @@ describe('git [watch.settle]', () => {
     folder.write('main/index.lock', '');
     folder.write('tree/a.js', '2');
     await watch.begun();
-    await sleep(500);
+    await sleep(300);
     folder.remove('main/index.lock');
     expect(await watch.next()).toEqual(['a.js']);
     expect(watch.seen).toEqual([false]);
@@ -307,7 +307,7 @@ describe('a folder in the place of another one', () => {
     await watch.next();
     folder.remove('dist');
     await watch.begun();
-    await sleep(700);
+    await sleep(300);
     folder.write('dist/a.js', '2');
     folder.write('dist/b.js', 'the same bytes');
     expect(await watch.next()).toEqual(['dist/a.js']);
@@ -458,9 +458,9 @@ describe('a pause [watch.pause]', () => {
     const watch = await watching(folder);
     watch.watcher.pause();
     folder.write('a.js', '2');
-    await sleep(300);
+    await sleep(200);
     folder.write('b.js', '2');
-    await sleep(300);
+    await sleep(200);
     expect(watch.touched).toEqual([]);
     watch.watcher.resume();
     expect(watch.touched).toHaveLength(1);
@@ -488,6 +488,7 @@ describe('a pause [watch.pause]', () => {
     folder.remove('src/gen');
     folder.write('src/gen/a.js', '2');
     folder.write('src/gen/b.js', '2');
+    await sleep(200);
     watch.watcher.resume();
     expect(await watch.next()).toEqual(['src/gen/a.js', 'src/gen/b.js']);
     folder.write('src/gen/b.js', '3');

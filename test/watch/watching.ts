@@ -29,7 +29,7 @@ export interface Watching {
 }
 
 /** Quiet time of the tests' watches (ms). */
-const DELAY = 120;
+const DELAY = 80;
 const SENTINEL = 'sentinel.js';
 
 interface Extras {
