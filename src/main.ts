@@ -19,9 +19,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   const parsed = parseArgv(argv, process.env, version);
   if (parsed.kind === 'text') return end(process.stdout, parsed.text, 0);
   if (parsed.kind === 'wrong') return end(process.stderr, `${parsed.message}\n`, 2);
+  // From the first moment: who stops a bridge that has just been started means it.
+  const stop = stopOnSignals(parsed.options.drainTimeout);
   try {
-    const bridge = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
-    stopOnSignals(bridge, parsed.options.drainTimeout);
+    stop.bridge = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
+    readKeys(stop.bridge);
   } catch (error) {
     if (!(error instanceof BridgeError)) throw error;
     end(process.stderr, `${error.message}\n`, error.exitCode);
@@ -39,26 +41,29 @@ function end(stream: NodeJS.WriteStream, text: string, code: number): void {
 }
 
 /** The first signal stops, the second hastens, the third ends at once; however the process ends, no backend stays. */
-function stopOnSignals(bridge: Bridge, drainTimeout: number): void {
+function stopOnSignals(drainTimeout: number): { bridge?: Bridge } {
+  const running: { bridge?: Bridge } = {};
   let signals = 0;
   const onSignal = (drain: number) => () => {
     signals += 1;
-    if (signals === 2) bridge.hasten();
-    if (signals > 2) process.exit(0);
-    if (signals > 1) return;
+    const { bridge } = running;
+    if (!bridge || signals > 2) process.exit(0);
+    if (signals === 2) return bridge.hasten();
     void bridge.close(drain).then(() => process.exit(0));
   };
   process.on('SIGINT', onSignal(Math.min(INTERRUPT_DRAIN, drainTimeout)));
   process.on('SIGTERM', onSignal(drainTimeout));
   process.on('SIGHUP', onSignal(drainTimeout));
+  process.on('exit', () => running.bridge?.kill());
+  return running;
+}
+
+function readKeys(bridge: Bridge): void {
   const keys = watchKeys(process.stdin, {
     restart: () => bridge.restart(),
     pause: () => bridge.pause(),
     quit: () => process.kill(process.pid, 'SIGINT'),
     signal: (name) => process.kill(process.pid, name),
   });
-  process.on('exit', () => {
-    keys.close();
-    bridge.kill();
-  });
+  process.on('exit', () => keys.close());
 }

@@ -21,11 +21,3 @@ export function newcomerFailed(exit: Exit): CallFailure {
     detail: exit.tail.join('\n'),
   };
 }
-
-export function runsOnce(exit: Exit): CallFailure {
-  return {
-    verdict: 'Not run',
-    cause: `this server can run only once (${exit.tail.at(-1) ?? describeExit(exit)}).`,
-    hint: 'Start the bridge with --isolation shared.',
-  };
-}

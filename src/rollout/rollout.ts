@@ -1,14 +1,15 @@
 // One change to every backend: hold the calls, build, prove the new generation in one session, then take it to the others.
+import { isExclusive } from '../backend/exclusive.js';
 import type { Generations } from '../backend/generations.js';
 import type { SpawnSpec } from '../backend/spawn.js';
 import type { Exit, Starts } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
+import { runsOnce, type WaitingFor } from '../session/failures.js';
 import type { Standing, TakenUp } from '../session/plan.js';
 import type { Session } from '../session/session.js';
 import type { Build, BuildResult } from './build.js';
-import { isExclusive } from './exclusive.js';
-import { buildFailed, newcomerFailed, runsOnce } from './failures.js';
+import { buildFailed, newcomerFailed } from './failures.js';
 import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rolloutStep } from './state.js';
 
 export type RolloutReport =
@@ -51,6 +52,13 @@ export class Rollout {
   #build: Build | undefined;
   #lastBuild: BuildResult | undefined;
   #isFirst = true;
+  /** Builds whose processes are not gone. */
+  readonly #alive = new Set<Build>();
+  #ending: Promise<unknown> = Promise.resolve();
+  #builds = 0;
+  #isClosed = false;
+  /** Sessions that could not take up the generation that others have, and what their calls are told. */
+  #refused = new WeakMap<Session, CallFailure>();
   #roll = 0;
   /** Sessions that this rollout has reached. */
   #count = 0;
@@ -104,12 +112,13 @@ export class Rollout {
   /** Ends the build that runs; resolves when its processes are gone. */
   async close(): Promise<void> {
     this.#roll += 1;
-    await this.#build?.cancel();
+    this.#isClosed = true;
+    await Promise.all([...this.#alive].map((build) => build.cancel()));
   }
 
   /** Kills the build that runs, now and synchronously. */
   kill(): void {
-    this.#build?.kill();
+    for (const build of this.#alive) build.kill();
   }
 
   #input(input: RolloutInput): void {
@@ -127,9 +136,7 @@ export class Rollout {
       case 'build':
         return void this.#runBuild();
       case 'cancel-build':
-        void this.#build?.cancel();
-        this.#build = undefined;
-        return;
+        return this.#cancelBuild();
       case 'roll':
         return void this.#rollOut();
       case 'cancel-roll':
@@ -151,7 +158,20 @@ export class Rollout {
     this.#changing = false;
     this.#refusal = undefined;
     this.#plan.starts.open(false);
-    for (const session of this.#plan.sessions()) session.holdEnds();
+    for (const session of this.#plan.sessions()) this.#letGo(session);
+  }
+
+  /** What a session was told of itself alone still stands. */
+  #letGo(session: Session): void {
+    const refusal = this.#refused.get(session);
+    if (refusal && this.#plan.options.serveOld === 'never') session.refuseCalls(refusal);
+    else session.holdEnds();
+  }
+
+  #cancelBuild(): void {
+    const build = this.#build;
+    this.#build = undefined;
+    if (build) this.#ending = Promise.all([this.#ending, build.cancel()]);
   }
 
   #refuse(): void {
@@ -171,10 +191,17 @@ export class Rollout {
     this.#failure = undefined;
     report({ kind: 'rollout.began', paths: this.#paths });
     if (!build) return this.#input('built');
+    this.#builds += 1;
+    const turn = this.#builds;
+    // One build at a time: two would write the same files.
+    await this.#ending;
+    if (turn !== this.#builds || this.#isClosed) return;
     report({ kind: 'build.began', command: build.name });
     const running = build.begin();
     this.#build = running;
+    this.#alive.add(running);
     const result = await running.done;
+    this.#alive.delete(running);
     // A later change has taken its place.
     if (this.#build !== running) return;
     this.#build = undefined;
@@ -194,6 +221,7 @@ export class Rollout {
     this.#isFirst = false;
     this.#changing = false;
     this.#refusal = undefined;
+    this.#refused = new WeakMap();
     starts.open(true);
     const order = inOrder(sessions());
     const exit = await this.#prove(order, roll);
@@ -223,8 +251,8 @@ export class Rollout {
     if (roll !== this.#roll || session.state === 'closed') return;
     const outcome = await this.#takeUp(session, roll);
     if (roll !== this.#roll || outcome.kind !== 'failed') return;
-    const { exit } = outcome;
-    session.refuseCalls(isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit));
+    this.#refused.set(session, failureOf(outcome.exit));
+    if (!this.#changing) this.#letGo(session);
   }
 
   /** A server that can run only once makes the old one stop first, from then on. */
@@ -238,22 +266,28 @@ export class Rollout {
     }
     if (outcome.kind === 'failed') return outcome;
     if (outcome.kind === 'serves') this.#count += 1;
-    session.holdEnds();
+    // A change that has begun meanwhile holds on.
+    if (!this.#changing) session.holdEnds();
     return outcome;
   }
 
   #failed(exit: Exit): void {
-    this.#failure = newcomerFailed(exit);
+    this.#failure = failureOf(exit);
     this.#plan.report({ kind: 'rollout.failed', exit });
     this.#input('roll-failed');
   }
 
-  #waitingFor(): string | undefined {
+  #waitingFor(): WaitingFor | undefined {
     const { build } = this.#plan;
     const cause = this.#paths.length > 0 ? `${this.#paths.slice(0, 3).join(', ')} changed` : 'restart';
-    if (this.#state.name === 'building' && build) return `still building (${build.name}, ${cause})`;
-    return this.#changing ? `the change has not settled (${cause})` : undefined;
+    if (this.#state.name === 'building' && build)
+      return { what: 'still building', why: `${build.name}, ${cause}` };
+    return this.#changing ? { what: 'files are still changing', why: cause } : undefined;
   }
+}
+
+function failureOf(exit: Exit): CallFailure {
+  return isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit);
 }
 
 /** Whoever has waited longest first, then who was used last. */

@@ -72,6 +72,11 @@ const stay = (state: RolloutState): RolloutStep => step(state);
 const begin = () => step(BUILDING, 'hold', 'build');
 const broke = () => step({ name: 'quiet', broken: true }, 'refuse');
 
+function goOn({ under }: { under: string }): RolloutStep {
+  if (under === 'build') return step(BUILDING, 'cancel-build', 'build');
+  return under === 'roll' ? step(BUILDING, 'cancel-roll', 'build') : step(BUILDING, 'build');
+}
+
 const TABLE: Cells = {
   quiet: {
     touched: ({ broken }) => step({ name: 'settling', broken, under: 'nothing' }, 'hold'),
@@ -85,16 +90,13 @@ const TABLE: Cells = {
   },
   settling: {
     touched: stay,
-    settled: ({ under }) => {
-      if (under === 'build') return step(BUILDING, 'cancel-build', 'build');
-      return under === 'roll' ? step(BUILDING, 'cancel-roll', 'build') : step(BUILDING, 'build');
-    },
+    settled: goOn,
     unchanged: ({ under, broken }) => {
       if (under === 'nothing') return step({ name: 'quiet', broken }, broken ? 'refuse' : 'release');
       if (under === 'built') return step(ROLLING, 'roll');
       return step(under === 'build' ? BUILDING : ROLLING);
     },
-    forced: stay,
+    forced: goOn,
     // It may be old already: the end of the settling tells.
     built: (state) => step({ ...state, under: 'built' }),
     'build-failed': (state) => step({ ...state, under: 'nothing', broken: true }),

@@ -4,7 +4,7 @@ import type { CallFailure } from '../errors.js';
 import { type NotificationLine, param, type RequestId } from '../protocol/jsonrpc.js';
 import { INITIALIZE, isSafeToRepeat } from '../protocol/mcp.js';
 import type { Catalog } from './catalog.js';
-import { OVERLOADED } from './failures.js';
+import { OVERLOADED, type WaitingFor } from './failures.js';
 import type { Handshake } from './handshake.js';
 import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
@@ -23,7 +23,7 @@ export interface DispatchParts {
 export interface DispatchDoors {
   serving(): Backend | undefined;
   /** What is waited for, in words, if more is known than that there is no backend. */
-  waitingFor(): string | undefined;
+  waitingFor(): WaitingFor | undefined;
 }
 
 export class Dispatch {

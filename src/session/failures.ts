@@ -1,14 +1,23 @@
 // The words of every error that the bridge answers a call with. Each says whether the call ran, why, and what to do.
+import { exclusiveLine, isExclusive } from '../backend/exclusive.js';
 import { describeExit, type Exit } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import { param, type RequestLine } from '../protocol/jsonrpc.js';
 
+/** What a held call waits for, if more is known than that there is no backend: "still building", and why. */
+export interface WaitingFor {
+  readonly what: string;
+  readonly why: string;
+}
+
 /** Held for as long as it may be (ms). A call that was in a lost backend before it was held may have run there. */
-export function heldTooLong(ms: number, again: boolean, waitingFor: string | undefined): CallFailure {
+export function heldTooLong(ms: number, again: boolean, waitingFor: WaitingFor | undefined): CallFailure {
   const seconds = `after ${ms / 1000} s`;
   return {
     verdict: again ? 'May have run' : 'Not run',
-    cause: waitingFor ? `${waitingFor} ${seconds}.` : `no backend was ready ${seconds}.`,
+    cause: waitingFor
+      ? `${waitingFor.what} ${seconds} (${waitingFor.why}).`
+      : `no backend was ready ${seconds}.`,
     hint: waitingFor
       ? 'Call again; it will wait for the new code.'
       : 'Call again; it will wait for the server.',
@@ -27,11 +36,21 @@ export function lostWith(line: RequestLine, exit: Exit): CallFailure {
 
 /** No backend can be started. */
 export function gaveUp(exit: Exit | undefined): CallFailure {
+  if (exit && isExclusive(exit)) return runsOnce(exit);
   return {
     verdict: 'Not run',
     cause: `the server does not start${exit ? ` (${describeExit(exit)})` : ''}.`,
     hint: 'Fix it and call again; a call tries one start.',
     detail: exit?.tail.join('\n'),
+  };
+}
+
+/** Somebody else has what the server needs for itself: another session's backend, or another program. */
+export function runsOnce(exit: Exit): CallFailure {
+  return {
+    verdict: 'Not run',
+    cause: `this server can run only once (${exclusiveLine(exit) ?? describeExit(exit)}).`,
+    hint: 'Another session, or another program, has what it needs: end that, and call again.',
   };
 }
 

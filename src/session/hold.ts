@@ -8,7 +8,7 @@ import {
   type RequestLine,
 } from '../protocol/jsonrpc.js';
 import { PROGRESS } from '../protocol/mcp.js';
-import { heldTooLong, OVERLOADED } from './failures.js';
+import { heldTooLong, OVERLOADED, type WaitingFor } from './failures.js';
 import type { Stream } from './outbox.js';
 
 /** A request or notification that waits. */
@@ -27,7 +27,7 @@ export interface HeldNotification {
 
 export interface HoldDoors {
   /** What is waited for, in words, if more is known than that there is no backend. */
-  waitingFor(): string | undefined;
+  waitingFor(): WaitingFor | undefined;
   /** Tells the client of a request with a progress token that it waits. */
   tell(stream: Stream, progressText: string): void;
   /** The client of this stream is kept waiting from now on. */
@@ -120,7 +120,10 @@ export class Hold {
     this.#doors.begin(stream);
     const token = progressToken(line.message);
     if (token === undefined) return;
-    const message = `Waiting: ${this.#doors.waitingFor() ?? 'the server is starting'}.`;
+    const waitingFor = this.#doors.waitingFor();
+    const message = waitingFor
+      ? `Waiting: ${waitingFor.what} (${waitingFor.why}).`
+      : 'Waiting: the server is starting.';
     this.#doors.tell(stream, notificationText(PROGRESS, { progressToken: token, progress: -1, message }));
   }
 

@@ -4,6 +4,7 @@ import type { StartBackend, SupervisorReport } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
 import type { Store } from '../store/store.js';
+import type { WaitingFor } from './failures.js';
 import type { Snapshots } from './snapshot.js';
 import type { TrafficReport } from './traffic.js';
 
@@ -39,7 +40,7 @@ export interface Standing {
   /** The newest build or generation is broken: what calls are told. */
   readonly refusal: CallFailure | undefined;
   /** What is waited for, in words, if something is. */
-  readonly waitingFor: string | undefined;
+  readonly waitingFor: WaitingFor | undefined;
 }
 
 /** What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. */

@@ -220,6 +220,7 @@ export class Session {
       this.#onTakenUp = resolve;
       this.#early.onChange();
       this.#supervisor.replace(how);
+      this.#endDrained();
       if (this.state === 'holding' || this.state === 'initializing') this.#supervisor.want();
       if (!this.#supervisor.isWanted) this.#takenUp({ kind: 'not-needed' });
     });
@@ -353,10 +354,15 @@ export class Session {
   #onReady(backend: Backend): void {
     this.#meet({ kind: 'ready' });
     this.#takenUp({ kind: 'serves' });
-    for (const each of this.#supervisor.backends) this.#traffic.endIfDrained(each);
+    this.#endDrained();
     void this.#early.putRight(backend).then((lists) => {
       if (lists.length > 0) this.#plan.report({ kind: 'session.changed', lists });
     });
+  }
+
+  /** An old backend without a call ends at once. */
+  #endDrained(): void {
+    for (const backend of this.#supervisor.backends) this.#traffic.endIfDrained(backend);
   }
 
   #takenUp(outcome: TakenUp): void {

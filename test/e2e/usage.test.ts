@@ -42,7 +42,7 @@ describe('wrong usage is one line and exit code 2 [cli.usage]', () => {
       ['--cwd', '/no/such/folder', '--', 'node'],
       /^--cwd: expected a folder, got \/no\/such/,
     ],
-    ['what is not built', ['--watch', 'src', '--', 'node'], /^`--watch` is not built yet in this version/],
+    ['what is not built', ['--config', 'x', '--', 'node'], /^`--config` is not built yet in this version/],
     ['a command of the bridge’s own that is not built', ['register'], /^`register` is not built yet/],
   ])('%s', async (_, words, expected) => {
     const { code, stdout, stderr } = await runToEnd(words);
@@ -68,7 +68,10 @@ describe('wrong usage is one line and exit code 2 [cli.usage]', () => {
 describe('a command that cannot be run is one line and exit code 2 [cli.command-missing]', () => {
   it('one that is not on the PATH, which is named', async () => {
     const env = { PATH: '/somewhere:/elsewhere' };
-    const { code, stdout, stderr } = await runToEnd(['--port', '0', '--', 'no-such-command', 'x'], { env });
+    const { code, stdout, stderr } = await runToEnd(['--port', '0', '--', 'no-such-command', 'x'], {
+      env,
+      cwd: folder,
+    });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe('Command not found: no-such-command. Searched PATH: /somewhere:/elsewhere\n');
   });
@@ -80,7 +83,7 @@ describe('a command that cannot be run is one line and exit code 2 [cli.command-
   });
 
   it('a file that is not executable, with what makes it so', async () => {
-    const { code, stderr } = await runToEnd(['--port', '0', '--', plainFile]);
+    const { code, stderr } = await runToEnd(['--port', '0', '--no-watch', '--', plainFile]);
     expect(code).toBe(2);
     expect(stderr).toBe(`Command is not executable: ${plainFile}. Make it so: chmod +x ${plainFile}\n`);
   });

@@ -27,7 +27,10 @@ const wordsOf = (failure: CallFailure) => JSON.parse(failureText(1, failure)).er
 const ALL: Record<string, CallFailure> = {
   'held too long': heldTooLong(55_000, false, undefined),
   'held too long after it was lost': heldTooLong(1_500, true, undefined),
-  'held too long by a build': heldTooLong(55_000, false, 'still building (cargo build, src/a.rs changed)'),
+  'held too long by a build': heldTooLong(55_000, false, {
+    what: 'still building',
+    why: 'cargo build, src/a.rs changed',
+  }),
   lost: lostWith(line('tools/call', { name: 'export' }), EXIT),
   'given up': gaveUp(EXIT),
   'given up before any exit': gaveUp(undefined),
@@ -85,8 +88,10 @@ describe('the words', () => {
     expect(wordsOf(heldTooLong(55_000, false, undefined))).toBe(
       'Not run: no backend was ready after 55 s. Call again; it will wait for the server.',
     );
-    expect(wordsOf(heldTooLong(55_000, false, 'still building (make, src/a.c changed)'))).toBe(
-      'Not run: still building (make, src/a.c changed) after 55 s. Call again; it will wait for the new code.',
+    expect(
+      wordsOf(heldTooLong(55_000, false, { what: 'still building', why: 'make, src/a.c changed' })),
+    ).toBe(
+      'Not run: still building after 55 s (make, src/a.c changed). Call again; it will wait for the new code.',
     );
   });
 

@@ -1,6 +1,6 @@
 // Which last words say that a server can run only once, in the words that real programs use.
 import { describe, expect, test } from 'vitest';
-import { isExclusive } from '../../src/rollout/exclusive.js';
+import { isExclusive } from '../../src/backend/exclusive.js';
 
 type Exit = Parameters<typeof isExclusive>[0];
 

@@ -1,0 +1,26 @@
+// Whether a server can run only once at a time: what it said when it ended tells.
+import type { Exit } from './starts.js';
+
+const TAKEN = new RegExp(
+  [
+    'EADDRINUSE',
+    '\\b(address|port)\\b.*\\bin use\\b',
+    'only one usage of each socket address',
+    'port is already allocated',
+    'database is locked',
+    'resource (is )?(busy|temporarily unavailable)',
+    'could not acquire( the)? lock',
+    'already (running|locked)\\b',
+    '(?<!no )\\block ?file\\b.*\\b(exists|held)\\b',
+  ].join('|'),
+  'i',
+);
+
+/** The line that names an address or a lock that somebody else has, if the server ended over one while it started. */
+export function exclusiveLine(exit: Exit): string | undefined {
+  return exit.whileStarting ? exit.tail.find((line) => TAKEN.test(line))?.trim() : undefined;
+}
+
+export function isExclusive(exit: Exit): boolean {
+  return exclusiveLine(exit) !== undefined;
+}
