@@ -39,29 +39,29 @@ export const PROMISES = {
   'session.same-id': { built: 'partly', says: 'an id works until its session is ended, whatever happens to the server' },
   'session.recreate': { built: 'no', says: 'an id that is not on record is served under the same id' },
   'session.replay': { built: 'yes', says: 'a new server is told first what the client told the old one, in that order' },
-  'session.fast': { built: 'no', says: 'initialize and lists do not wait for a slow start or a build' },
-  'session.first-build': { built: 'no', says: 'a first build that takes long does not make a client give up' },
-  'session.changed': { built: 'no', says: 'a client hears of lists that changed with the new code, and only of those' },
+  'session.fast': { built: 'partly', says: 'initialize and lists do not wait for a slow start or a build' },
+  'session.first-build': { built: 'yes', says: 'a first build that takes long does not make a client give up' },
+  'session.changed': { built: 'yes', says: 'a client hears of lists that changed with the new code, and only of those' },
   'session.idle': { built: 'yes', says: 'a session that nobody uses or listens to gives its server up until its next call' },
 
   // There are no file events: calls are held while a server starts.
-  'call.hold': { built: 'partly', says: 'calls that no server can take wait, in order, a bounded time' },
+  'call.hold': { built: 'yes', says: 'calls that no server can take wait, in order, a bounded time' },
   // There is no build whose errors could be told.
-  'call.words': { built: 'partly', says: 'an error says whether the call ran, why not, and what to do' },
+  'call.words': { built: 'yes', says: 'an error says whether the call ran, why not, and what to do' },
   // The hints of tools are not read: tools are never called again.
-  'call.once': { built: 'partly', says: 'a call that may have run is repeated only if it is safe, and answered once' },
+  'call.once': { built: 'yes', says: 'a call that may have run is repeated only if it is safe, and answered once' },
   'call.cancel': { built: 'yes', says: 'a cancelled call leaves at once; only the server that has it is told' },
-  'call.drain': { built: 'no', says: 'calls in flight finish on the old code while new ones run the new' },
+  'call.drain': { built: 'partly', says: 'calls in flight finish on the old code while new ones run the new' },
   'call.server-requests': { built: 'yes', says: 'what a lost server asked is taken back, and its answer never reaches the next one' },
 
-  'watch.settle': { built: 'no', says: 'one save is one rollout, and half-written files are never run' },
-  'watch.infer': { built: 'no', says: 'the command tells what to watch and what to build' },
-  'watch.loop': { built: 'no', says: 'files that the server or the build write are found out, named and ignored' },
-  'watch.limits': { built: 'no', says: 'out of file watches, the bridge says so once and polls' },
-  'watch.pause': { built: 'no', says: 'paused, changes are noted; resumed, they make one rollout' },
+  'watch.settle': { built: 'yes', says: 'one save is one rollout, and half-written files are never run' },
+  'watch.infer': { built: 'yes', says: 'the command tells what to watch and what to build' },
+  'watch.loop': { built: 'yes', says: 'files that the server or the build write are found out, named and ignored' },
+  'watch.limits': { built: 'yes', says: 'out of file watches, the bridge says so once and polls' },
+  'watch.pause': { built: 'yes', says: 'paused, changes are noted; resumed, they make one rollout' },
 
-  'rollout.proof': { built: 'no', says: 'new code is proven by the first session that takes it up' },
-  'rollout.exclusive': { built: 'no', says: 'a server that can run only once is found out, and stops before the next one starts' },
+  'rollout.proof': { built: 'yes', says: 'new code is proven by the first session that takes it up' },
+  'rollout.exclusive': { built: 'partly', says: 'a server that can run only once is found out, and stops before the next one starts' },
 
   'supervise.crash': { built: 'yes', says: 'a lost server is started again, ever later; one that does not start is left until a call' },
   'supervise.noise': { built: 'yes', says: 'what a server prints between messages reaches the log, never the client' },

@@ -9,7 +9,7 @@ const TAKEN = new RegExp(
     'port is already allocated',
     'database is locked',
     'resource (is )?(busy|temporarily unavailable)',
-    'could not acquire( the)? lock',
+    'could not (acquire|set)( the)? lock',
     'already (running|locked)\\b',
     '(?<!no )\\block ?file\\b.*\\b(exists|held)\\b',
   ].join('|'),

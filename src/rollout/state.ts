@@ -13,6 +13,8 @@ export type RolloutState =
       readonly name: 'settling';
       readonly broken: boolean;
       readonly under: 'nothing' | 'build' | 'built' | 'roll';
+      /** The user asked for a rollout meanwhile. */
+      readonly forced?: true;
     }
   | { readonly name: 'building' }
   | { readonly name: 'rolling' };
@@ -91,12 +93,14 @@ const TABLE: Cells = {
   settling: {
     touched: stay,
     settled: goOn,
-    unchanged: ({ under, broken }) => {
+    unchanged: ({ under, broken, forced }) => {
+      if (forced) return goOn({ under });
       if (under === 'nothing') return step({ name: 'quiet', broken }, broken ? 'refuse' : 'release');
       if (under === 'built') return step(ROLLING, 'roll');
       return step(under === 'build' ? BUILDING : ROLLING);
     },
-    forced: goOn,
+    // The user asked, and is heard when the files have come to rest, whatever they say then.
+    forced: (state) => step({ ...state, forced: true }),
     // It may be old already: the end of the settling tells.
     built: (state) => step({ ...state, under: 'built' }),
     'build-failed': (state) => step({ ...state, under: 'nothing', broken: true }),

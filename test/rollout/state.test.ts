@@ -59,7 +59,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
     touched: '–',
     settled: 'building: build',
     unchanged: 'quiet: release',
-    forced: '–',
+    forced: 'settling, forced',
     // Nothing is under way that could tell these.
     built: 'settling over what is built',
     'build-failed': 'settling, broken',
@@ -70,7 +70,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
     touched: '–',
     settled: 'building: build',
     unchanged: 'quiet, broken: refuse',
-    forced: '–',
+    forced: 'settling, broken, forced',
     built: 'settling over what is built, broken',
     'build-failed': '–',
     rolled: 'settling',
@@ -80,7 +80,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
     touched: '–',
     settled: 'building: cancel-build, build',
     unchanged: 'building',
-    forced: '–',
+    forced: 'settling over a build, forced',
     built: 'settling over what is built',
     'build-failed': 'settling, broken',
     rolled: 'settling',
@@ -90,7 +90,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
     touched: '–',
     settled: 'building: build',
     unchanged: 'rolling: roll',
-    forced: '–',
+    forced: 'settling over what is built, forced',
     built: '–',
     'build-failed': 'settling, broken',
     rolled: 'settling',
@@ -100,7 +100,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
     touched: '–',
     settled: 'building: cancel-roll, build',
     unchanged: 'rolling',
-    forced: '–',
+    forced: 'settling over a roll, forced',
     built: 'settling over what is built',
     'build-failed': 'settling, broken',
     rolled: 'settling',
@@ -133,7 +133,8 @@ const UNDER = { nothing: '', build: ' over a build', built: ' over what is built
 
 function show(state: RolloutState): string {
   const broken = 'broken' in state && state.broken ? ', broken' : '';
-  return `${state.name}${state.name === 'settling' ? UNDER[state.under] : ''}${broken}`;
+  const forced = state.name === 'settling' && state.forced ? ', forced' : '';
+  return `${state.name}${state.name === 'settling' ? UNDER[state.under] : ''}${broken}${forced}`;
 }
 
 function cellOf(before: RolloutState, input: RolloutInput): string {
