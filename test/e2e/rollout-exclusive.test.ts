@@ -36,9 +36,6 @@ function claimPort(port: number): string {
   return `await new Promise((resolve) => createServer().listen(${port}, '127.0.0.1', resolve));`;
 }
 
-process.on('exit', () => rmSync('${file}', { force: true }));`;
-}
-
 async function startProject(source: string, options: readonly string[] = []): Promise<Project> {
   const folder = makeTempFolder({
     'server.mjs': source,
@@ -46,7 +43,7 @@ async function startProject(source: string, options: readonly string[] = []): Pr
   });
   cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
   const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
-  await bridge.untilLine(({ msg }) => /^watching d+ files/.test(msg), 'the watch');
+  await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
   return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
 }
 
