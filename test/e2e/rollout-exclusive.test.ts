@@ -21,7 +21,7 @@ interface Project extends AsyncDisposable {
 
 /** `claim`: what the server does before it serves. */
 function code(version: number, claim: string): string {
-  return `import { closeSync, openSync, rmSync } from 'node:fs';
+  return `
 import { createServer } from 'node:net';
 import { makeEcho } from './lib/echo.mjs';
 import { say, serve } from './lib/stdio.mjs';
@@ -76,7 +76,7 @@ it('a server that owns a port is stopped before the next one starts, and that is
   expect(said).toHaveLength(1);
   // Found out once: version 2 is started twice, the others once.
   const starts = project.bridge.lines
-    .filter(({ msg }) => /^version d starts$/.test(msg))
+    .filter(({ msg }) => /^version \d starts$/.test(msg))
     .map(({ msg }) => msg[8]);
   expect(starts).toEqual(['1', '2', '2', '3', '4']);
 });
@@ -112,7 +112,7 @@ it('a second session is told that the server can run only once, the first one go
   );
   expect(await first.call('version')).toBe('1');
   expect(second).toMatch(
-    /Not run: this server can run only once (.*EADDRINUSE.*). Another session, or another program, has what it needs/,
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/,
   );
 });
 
@@ -130,7 +130,7 @@ it('code that becomes exclusive with two sessions: one serves, the other is told
   const later = (await ask()).sort();
   expect([now[0], later[0]]).toEqual(['2', '2']);
   const told =
-    /Not run: this server can run only once (.*EADDRINUSE.*). Another session, or another program, has what it needs/;
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/;
   expect(later[1]).toContain('Not run: this server can run only once');
   expect(now[1]).toMatch(told);
   expect(later[1]).toMatch(told);
