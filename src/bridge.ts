@@ -13,7 +13,7 @@ import type { Report, Reporter } from './report/report.js';
 import { specAfter } from './rollout/build-run.js';
 import { Rollout } from './rollout/rollout.js';
 import { Registry } from './session/registry.js';
-import { makeMemoryStore } from './store/memory.js';
+import { MemoryStore } from './store/memory.js';
 
 export interface BridgePlan {
   readonly options: Options;
@@ -84,7 +84,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
     return new Backend({ ...generations.current, spawn, timeouts }, doors);
   };
   const registry = new Registry({
-    ...{ options, startBackend, starts, store: makeMemoryStore(), serverName: code.name },
+    ...{ options, startBackend, starts, store: new MemoryStore(), serverName: code.name },
     standing: () => rollout.standing(),
     report: (label, told) => report({ label, ...told } as Report),
   });

@@ -26,7 +26,7 @@ export class Handshake {
 
   constructor(store: Store, session: string, initialize: RequestLine) {
     this.#store = store;
-    this.#record = { id: session, initialize: initialize.text, subscriptions: new Map() };
+    this.#record = { id: session, initialize: initialize.text, subscriptions: new Map(), usedAt: Date.now() };
   }
 
   /** The revision agreed on, once it is. */

@@ -13,7 +13,7 @@ import type { Options } from '../../src/options.js';
 import type { Report, Reporter } from '../../src/report/report.js';
 import { Registry } from '../../src/session/registry.js';
 import type { Session } from '../../src/session/session.js';
-import { makeMemoryStore } from '../../src/store/memory.js';
+import { MemoryStore } from '../../src/store/memory.js';
 
 /** Where the fixtures are. */
 export const SERVERS = fileURLToPath(new URL('../../fixtures/servers/', import.meta.url));
@@ -51,7 +51,7 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const endpoint = await listen({ host: options.host, ports: [0], from: 'a test' });
   const spawn = await loadSpawn();
   const registry = new Registry({
-    store: makeMemoryStore(),
+    store: new MemoryStore(),
     options,
     startBackend: (doors) => new Backend({ spec: specOf(plan), spawn, number: 1, timeouts: options }, doors),
     starts: new Starts(),

@@ -15,7 +15,7 @@ import type { Connection, NoStream, Stream } from '../../src/session/outbox.js';
 import type { SessionPlan, SessionReport, Standing } from '../../src/session/plan.js';
 import { Session } from '../../src/session/session.js';
 import { Snapshots } from '../../src/session/snapshot.js';
-import { makeMemoryStore } from '../../src/store/memory.js';
+import { MemoryStore } from '../../src/store/memory.js';
 import { type FakeChild, FakeChildren, mcpServer } from './fake-child.js';
 
 // Taken before a scene puts fake timers in their place.
@@ -45,7 +45,7 @@ export interface Exchange {
 export class Scene implements AsyncDisposable {
   readonly children: FakeChildren;
   readonly starts = new Starts();
-  readonly store = makeMemoryStore();
+  readonly store = new MemoryStore();
   readonly reports: SessionReport[] = [];
   readonly session: Session;
   /** How often the session said that it is over. */

@@ -1,6 +1,6 @@
 // Faults that were found once, each as the test that found it.
 import { expect, test, vi } from 'vitest';
-import { makeMemoryStore } from '../../src/store/memory.js';
+import { MemoryStore } from '../../src/store/memory.js';
 import { mcpServer, silent } from '../helpers/fake-child.js';
 import { Scene, settle } from '../helpers/session.js';
 
@@ -99,7 +99,7 @@ test('a server takes back what it asked, on the GET stream when the call that ca
 });
 
 test('streams that only finish are forgotten too', () => {
-  const store = makeMemoryStore();
+  const store = new MemoryStore();
   for (let i = 1; i <= 1000; i++) store.finish('s', `p${i}`);
   let n = 0;
   for (let i = 1; i <= 1000; i++) if (store.after('s', `p${i}`, 0)) n++;

@@ -5,7 +5,7 @@ import { Starts } from '../../src/backend/starts.js';
 import { asLine, requestText } from '../../src/protocol/jsonrpc.js';
 import { Registry } from '../../src/session/registry.js';
 import type { Session } from '../../src/session/session.js';
-import { makeMemoryStore } from '../../src/store/memory.js';
+import { MemoryStore } from '../../src/store/memory.js';
 import { FakeChildren, mcpServer } from '../helpers/fake-child.js';
 import { FakeConnection, settle, UNCHANGED } from '../helpers/session.js';
 
@@ -26,7 +26,7 @@ class Town implements AsyncDisposable {
   readonly children = new FakeChildren(mcpServer());
   readonly labels: string[] = [];
   readonly registry = new Registry({
-    store: makeMemoryStore(),
+    store: new MemoryStore(),
     options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe' },
     startBackend: (doors) => new Backend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),

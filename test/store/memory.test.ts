@@ -1,7 +1,7 @@
 // What the store in memory keeps, and what it forgets when there is too much.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeMemoryStore } from '../../src/store/memory.js';
+import { MemoryStore } from '../../src/store/memory.js';
 import { eventId, parseEventId, type StreamId } from '../../src/store/store.js';
 
 const S = 's';
@@ -10,12 +10,12 @@ const MOST_EVENTS = 1_000;
 const MOST_STREAMS = 256;
 const MOST_CHARACTERS = 16 * MI;
 
-const seqsOf = (store: ReturnType<typeof makeMemoryStore>, stream: StreamId, seq = 0) =>
+const seqsOf = (store: MemoryStore, stream: StreamId, seq = 0) =>
   store.after(S, stream, seq)?.events.map((event) => event.seq);
 
 describe('the events of a stream', () => {
   test('are counted from 1, each stream by itself, and come back in order [http.resume]', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     expect(['a', 'b', 'c'].map((text) => store.append(S, 'p1', text))).toEqual([1, 2, 3]);
     expect(store.append(S, 'p2', 'd')).toBe(1);
     expect(store.append('other', 'p1', 'e')).toBe(1);
@@ -30,27 +30,27 @@ describe('the events of a stream', () => {
   });
 
   test('after one of them are those that follow it; after the last one there are none [http.resume]', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     for (const text of ['a', 'b', 'c']) store.append(S, 'g', text);
     expect([0, 1, 2, 3, 99].map((seq) => seqsOf(store, 'g', seq))).toEqual([[1, 2, 3], [2, 3], [3], [], []]);
   });
 
   test('are told to be all when the stream is finished', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     store.append(S, 'p1', 'a');
     store.finish(S, 'p1');
     expect(store.after(S, 'p1', 0)).toEqual({ events: [{ seq: 1, text: 'a' }], finished: true });
   });
 
   test('of a stream or session that is not known are not an empty list', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     store.append(S, 'p1', 'a');
     expect(store.after(S, 'p2', 0)).toBeUndefined();
     expect(store.after('other', 'p1', 0)).toBeUndefined();
   });
 
   test('are forgotten with their session, and with no other one', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     store.append(S, 'p1', 'a');
     store.append('other', 'p1', 'b');
     store.forget(S);
@@ -62,7 +62,7 @@ describe('the events of a stream', () => {
 
 describe('bounds', () => {
   test('a stream keeps its last thousand events, and goes on counting [http.resume]', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     for (let i = 1; i <= MOST_EVENTS; i += 1) store.append(S, 'g', String(i));
     expect(seqsOf(store, 'g')).toHaveLength(MOST_EVENTS);
     for (let i = 1; i <= 5; i += 1) store.append(S, 'g', 'more');
@@ -71,7 +71,7 @@ describe('bounds', () => {
   });
 
   test('a session keeps 16 Mi characters; the oldest events of its oldest streams go first', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     const quarter = 'x'.repeat(MOST_CHARACTERS / 4);
     for (const stream of ['p1', 'p1', 'p2', 'p3']) store.append(S, stream, quarter);
     expect([seqsOf(store, 'p1'), seqsOf(store, 'p2'), seqsOf(store, 'p3')]).toEqual([[1, 2], [1], [1]]);
@@ -82,7 +82,7 @@ describe('bounds', () => {
   });
 
   test('one session does not take the room of another', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     store.append('other', 'g', 'x'.repeat(MOST_CHARACTERS));
     store.append(S, 'g', 'x'.repeat(MOST_CHARACTERS));
     expect(store.after('other', 'g', 0)?.events).toHaveLength(1);
@@ -90,7 +90,7 @@ describe('bounds', () => {
   });
 
   test('an event that alone is too large is kept until the next one comes', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     expect(store.append(S, 'g', 'x'.repeat(MOST_CHARACTERS + 1))).toBe(1);
     expect(seqsOf(store, 'g')).toEqual([1]);
     expect(store.append(S, 'g', 'a')).toBe(2);
@@ -98,7 +98,7 @@ describe('bounds', () => {
   });
 
   test('what was forgotten makes room: a session can go on for ever', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     const half = 'x'.repeat(MOST_CHARACTERS / 2);
     for (let i = 1; i <= 50; i += 1) {
       store.append(S, `p${i}`, half);
@@ -108,7 +108,7 @@ describe('bounds', () => {
   });
 
   test('a session keeps 256 streams: of those that are finished the oldest goes', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     store.append(S, 'g', 'open');
     for (let i = 1; i <= MOST_STREAMS; i += 1) {
       store.append(S, `p${i}`, 'x');
@@ -120,7 +120,7 @@ describe('bounds', () => {
   });
 
   test('streams that were forgotten take no room from those that are kept', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     const text = 'x'.repeat(MOST_CHARACTERS / (2 * MOST_STREAMS));
     for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) {
       store.append(S, `p${i}`, text);
@@ -134,7 +134,7 @@ describe('bounds', () => {
   });
 
   test('a stream that is not finished is not forgotten, however many there are', () => {
-    const store = makeMemoryStore();
+    const store = new MemoryStore();
     for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) store.append(S, `p${i}`, 'x');
     expect(seqsOf(store, 'p1')).toEqual([1]);
     expect(seqsOf(store, `p${2 * MOST_STREAMS}`)).toEqual([1]);
@@ -148,7 +148,7 @@ describe('bounds', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const store = makeMemoryStore();
+        const store = new MemoryStore();
         const last = new Map<string, number>();
         for (const { stream, size, finish } of steps) {
           last.set(stream, store.append(S, stream, 'x'.repeat(size)));
