@@ -8,6 +8,7 @@ import { beginBuild, type Code, type CodeWatch, findCode, watchCode } from './co
 import { type Endpoint, type ListenPlan, listen } from './http/endpoint.js';
 import { makeHandler, refuseAll } from './http/routes.js';
 import type { Options } from './options.js';
+import type { Project } from './project.js';
 import { type HealthFacts, healthOf } from './report/health.js';
 import type { Report, Reporter } from './report/report.js';
 import { specAfter } from './rollout/build-run.js';
@@ -19,6 +20,7 @@ export interface BridgePlan {
   readonly options: Options;
   readonly listen: ListenPlan;
   readonly spec: SpawnSpec;
+  readonly project: Project;
   readonly version: string;
   /** Made once the bridge listens: what it loads would delay that. */
   readonly makeReporter: () => Promise<Reporter>;
@@ -85,6 +87,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
   };
   const registry = new Registry({
     ...{ options, startBackend, starts, store: new MemoryStore(), serverName: code.name },
+    ...{ tag: plan.project.tag, project: plan.project.name },
     standing: () => rollout.standing(),
     report: (label, told) => report({ label, ...told } as Report),
   });

@@ -40,6 +40,14 @@ const REFUSALS = {
     hint: 'Send initialize first, then the Mcp-Session-Id it was answered with.',
   },
   'session-malformed': { status: 400, code: REFUSED, hint: 'Send the Mcp-Session-Id as initialize gave it.' },
+  // A notification or a response: its sender is not told, it could do nothing about it.
+  'session-unheard': { status: 404, code: SESSION_NOT_FOUND, hint: 'Send a request first.' },
+  'session-foreign': {
+    status: 404,
+    code: SESSION_NOT_FOUND,
+    hint: 'Check the URL of this client; send initialize to open a session here.',
+  },
+  'sessions-full': { status: 429, code: REFUSED, hint: 'End some of them, or come back later.' },
   'session-unknown': { status: 404, code: SESSION_NOT_FOUND, hint: 'Send initialize to open a new session.' },
   'era-unsupported': { status: 404, code: METHOD_NOT_FOUND, hint: 'Fall back to initialize.' },
   'stream-taken': { status: 409, code: REFUSED, hint: 'Close the other stream of this session first.' },

@@ -5,6 +5,7 @@ import { type Bridge, startBridge } from '../bridge.js';
 import { findCode } from '../code.js';
 import { BridgeError } from '../errors.js';
 import type { Options } from '../options.js';
+import { projectOf } from '../project.js';
 import type { Reporter } from '../report/report.js';
 import { serverEnv } from './argv.js';
 import { findFault } from './find-command.js';
@@ -39,6 +40,7 @@ export async function run(plan: RunPlan): Promise<Bridge> {
     options,
     listen: { host: options.host, ports: port.candidates, from: port.from },
     spec,
+    project: projectOf(folder, command),
     version: plan.version,
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),

@@ -10,7 +10,7 @@ export function del(
   response: ServerResponse,
   registry: Registry,
 ): Refusal | undefined {
-  const found = findSession(request.headers, registry);
+  const found = findSession(request.headers, registry, 'end');
   if (!found.ok) return found;
   found.session.end();
   response.writeHead(200).end();

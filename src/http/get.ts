@@ -20,7 +20,7 @@ export function get(
       'A GET is answered with a stream of events, which Accept does not name.',
     );
   }
-  const found = findSession(request.headers, registry);
+  const found = findSession(request.headers, registry, 'stream');
   if (!found.ok) return found;
   const { session } = found;
   const revision = checkRevision(request.headers, session.revision);

@@ -9,7 +9,7 @@ import type { Registry } from '../session/registry.js';
 import type { Session } from '../session/session.js';
 import { type Body, parseBody, readBody } from './body.js';
 import { HttpConnection } from './connection.js';
-import { findSession } from './find-session.js';
+import { findSession, refuse } from './find-session.js';
 import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
 
 /** How long an answer may take and still be one JSON body (ms). */
@@ -41,9 +41,11 @@ export async function post(
   if (stateless) return stateless;
   const [first] = body.lines;
   if (!body.batch && first && isInitialize(first)) return initialize(request, response, registry, first);
-  const session = findSession(request.headers, registry);
-  if (!session.ok) return session;
-  return converse(request, response, session.session, body);
+  const found = findSession(request.headers, registry, asks ? 'request' : 'message');
+  if (found.ok) return converse(request, response, found.session, body);
+  if (found.code !== 'session-unheard') return found;
+  response.writeHead(202, NO_BODY).end();
+  return undefined;
 }
 
 function initialize(
@@ -51,9 +53,11 @@ function initialize(
   response: ServerResponse,
   registry: Registry,
   line: RequestLine,
-): undefined {
+): Refusal | undefined {
   const session = registry.open(line);
-  session.open(line, openStream(request, response, session, 1, false));
+  if (session === 'full') return refuse(session, registry);
+  session.open(line, openStream(request, response, session, [line.message.id], false));
+  return undefined;
 }
 
 function converse(
@@ -70,8 +74,8 @@ function converse(
       `Revision ${session.revision} has no batches, and initialize is never in one.`,
     );
   }
-  const requests = lines.reduce((count, { kind }) => count + (kind === 'request' ? 1 : 0), 0);
-  const stream = requests > 0 ? openStream(request, response, session, requests, batch) : undefined;
+  const requests = lines.flatMap((line) => (line.kind === 'request' ? line.message.id : []));
+  const stream = requests.length > 0 ? openStream(request, response, session, requests, batch) : undefined;
   for (const line of lines) {
     if (line.kind !== 'request') session.receive(line);
     else if (stream) session.call(line, stream);
@@ -85,7 +89,7 @@ function openStream(
   request: IncomingMessage,
   response: ServerResponse,
   session: Session,
-  requests: number,
+  requests: readonly RequestId[],
   batch: boolean,
 ) {
   const { json, events } = accepted(request.headers.accept);

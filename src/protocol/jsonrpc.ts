@@ -31,6 +31,13 @@ export interface ResponseLine {
   readonly text: string;
 }
 
+/** The line of a text that was a request when it came. Throws where it is none. */
+export function requestLineOf(text: string): RequestLine {
+  const line = asLine(parseJson(text), text);
+  if (line?.kind !== 'request') throw new TypeError('Not a request.');
+  return line;
+}
+
 export const PARSE_ERROR = -32700;
 export const INVALID_REQUEST = -32600;
 export const METHOD_NOT_FOUND = -32601;

@@ -293,9 +293,8 @@ function failureOf(exit: Exit): CallFailure {
 /** Whoever has waited longest first, then who was used last. */
 function inOrder(sessions: Iterable<Session>): Session[] {
   return [...sessions].toSorted((a, b) => {
-    const [p, q] = [a.use, b.use];
-    const waited = (p.heldSince ?? Number.POSITIVE_INFINITY) - (q.heldSince ?? Number.POSITIVE_INFINITY);
-    return waited || q.usedAt - p.usedAt;
+    const waited = (a.heldSince ?? Number.POSITIVE_INFINITY) - (b.heldSince ?? Number.POSITIVE_INFINITY);
+    return waited || b.usedAt - a.usedAt;
   });
 }
 

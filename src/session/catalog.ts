@@ -4,8 +4,8 @@ import { isObject, param, type RequestLine, type ResponseLine, requestText } fro
 import { INITIALIZE } from '../protocol/mcp.js';
 import {
   afterPage,
+  digestOf,
   emptyResult,
-  isSameList,
   LISTS,
   pageOf,
   resultOf,
@@ -24,11 +24,21 @@ export class Catalog {
   readonly #kind: string;
   readonly #shown = new Map<string, Shown>();
   readonly #own = new Map<string, string>();
+  /** What tells the lists that the client was last shown from others, by method. */
+  readonly #digests: Map<string, string>;
+  readonly #onShown: (digests: ReadonlyMap<string, string>) => void;
 
-  /** `initialize` tells what kind of client it is. */
-  constructor(snapshots: Snapshots, initialize: RequestLine) {
+  /** `initialize` tells what kind of client it is; `digests` what it was shown before. `onShown` is told when that changes. */
+  constructor(
+    snapshots: Snapshots,
+    initialize: RequestLine,
+    digests: ReadonlyMap<string, string>,
+    onShown: (digests: ReadonlyMap<string, string>) => void,
+  ) {
     this.#snapshots = snapshots;
     this.#kind = Snapshots.kindOf(initialize);
+    this.#digests = new Map(digests);
+    this.#onShown = onShown;
   }
 
   /** The server answered; `isFresh`: it has not run a call yet, so that is what it would tell any such client. */
@@ -45,8 +55,13 @@ export class Catalog {
   note(request: RequestLine, result: string): void {
     const { method } = request.message;
     if (!LISTS[method]) return;
-    this.#shown.set(method, afterPage(this.#shown.get(method), request, result));
+    const shown = afterPage(this.#shown.get(method), request, result);
+    this.#shown.set(method, shown);
     if (isWhole(request, result)) this.#own.set(method, result);
+    const digest = digestOf(shown.items);
+    if (this.#digests.get(method) === digest) return;
+    this.#digests.set(method, digest);
+    this.#onShown(this.#digests);
   }
 
   /** What is known without a backend: this client's own last list, else what a fresh backend said. */
@@ -57,7 +72,9 @@ export class Catalog {
 
   /** Whether the server says of this tool that calling it again changes nothing more (2025-11-25, tool annotations). */
   isSafeTool(name: unknown): boolean {
-    const tool = this.#shown.get('tools/list')?.items.find((item) => isObject(item) && item.name === name);
+    const items =
+      this.#shown.get('tools/list')?.items ?? pageOf('tools/list', this.known('tools/list') ?? '').items;
+    const tool = items.find((item) => isObject(item) && item.name === name);
     const hints = isObject(tool) && isObject(tool.annotations) ? tool.annotations : {};
     return hints.readOnlyHint === true || hints.idempotentHint === true;
   }
@@ -65,9 +82,9 @@ export class Catalog {
   /** Asks for every list that the client has been shown, and tells which notifications are due. */
   async compare(ask: Ask): Promise<ReadonlySet<string>> {
     const due = new Set<string>();
-    for (const [method, shown] of [...this.#shown]) {
+    for (const [method, digest] of [...this.#digests]) {
       const items = await fetchAll(method, ask);
-      if (items && !isSameList(items, shown.items)) due.add(LISTS[method]?.changed ?? '');
+      if (items && digestOf(items) !== digest) due.add(LISTS[method]?.changed ?? '');
     }
     return due;
   }

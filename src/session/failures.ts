@@ -73,6 +73,21 @@ export const STOPPED: CallFailure = {
   hint: 'Start it again, and call again.',
 };
 
+/** An earlier bridge had the call, and was killed. */
+export const BRIDGE_ENDED: CallFailure = {
+  verdict: 'May have run',
+  cause: 'the bridge ended before the answer came.',
+  hint: 'It is running again; check what was done before calling again.',
+};
+
+/** What a call waits for when as many servers run as may. */
+export function noPlace(most: number): WaitingFor {
+  return {
+    what: 'still waiting for a place',
+    why: `${most} servers run already, and --max-backends allows no more`,
+  };
+}
+
 /** The same, for a call that no backend has seen. */
 export function notRun(failure: CallFailure): CallFailure {
   return { ...failure, verdict: 'Not run' };

@@ -21,12 +21,15 @@ export class Handshake {
   #record: SessionRecord;
   /** The client's `initialize`, until it is answered. */
   #opening: HeldRequest | undefined;
+  /** It is on record: from now on every change of it is. */
+  #isKept = false;
   /** Its id, if the bridge answered it: the first backend may still answer it too. */
   #early: RequestId | undefined;
 
-  constructor(store: Store, session: string, initialize: RequestLine) {
+  /** `record`: what is known of the session so far. */
+  constructor(store: Store, record: SessionRecord) {
     this.#store = store;
-    this.#record = { id: session, initialize: initialize.text, subscriptions: new Map(), usedAt: Date.now() };
+    this.#record = record;
   }
 
   /** The revision agreed on, once it is. */
@@ -71,13 +74,26 @@ export class Handshake {
     return revision;
   }
 
-  save(): void {
+  /** Keeps the record. `usedAt`: when the client last used the session (ms since 1970). */
+  save(usedAt: number): void {
+    this.#record = { ...this.#record, usedAt };
+    this.#isKept = true;
     this.#store.save(this.#record);
+  }
+
+  /** When it was last used, as it stands on record (ms since 1970). */
+  get keptUse(): number {
+    return this.#record.usedAt;
   }
 
   /** The client has said `notifications/initialized`. */
   initialized({ text }: NotificationLine): void {
     this.#remember({ ...this.#record, initialized: text });
+  }
+
+  /** The client was shown lists; what tells them from others, by method. */
+  shown(lists: ReadonlyMap<string, string>): void {
+    this.#remember({ ...this.#record, shown: new Map(lists) });
   }
 
   /** The server has accepted a request of the client. */
@@ -121,7 +137,7 @@ export class Handshake {
   #remember(record: SessionRecord): void {
     if (record === this.#record) return;
     this.#record = record;
-    this.save();
+    if (this.#isKept) this.#store.save(record);
   }
 }
 

@@ -49,7 +49,12 @@ export class InFlight {
   readonly #asked = new Map<RequestId, Asked>();
   /** Progress tokens of tasks whose requests were answered, the newest ones. */
   readonly #taskTokens = new Set<ProgressToken>();
-  #lastAsked = -1;
+  #lastAsked: number;
+
+  /** `firstAsk`: the id of the first request of a backend; the later ones count on. */
+  constructor(firstAsk: number) {
+    this.#lastAsked = firstAsk - 1;
+  }
 
   /** Requests that a backend has. */
   get size(): number {

@@ -1,6 +1,6 @@
 // From a message to the client: into the log of its stream, and out on the connection, if one is attached.
-import { notificationText } from '../protocol/jsonrpc.js';
-import { eventText, primingText } from '../protocol/sse.js';
+import { isObject, notificationText, parseJson, type RequestId } from '../protocol/jsonrpc.js';
+import { eventText, primingText, retryText } from '../protocol/sse.js';
 import {
   type Backlog,
   eventId,
@@ -33,7 +33,9 @@ export interface Stream {
   /** Came as a batch: answered as one too. */
   readonly batch: boolean;
   connection: Connection | undefined;
-  /** Requests that are not answered yet. The standalone stream has none and never ends. */
+  /** What it was opened for. The standalone stream was opened for none, and never ends. */
+  readonly requests: readonly RequestId[];
+  /** Requests that are not answered yet. */
   waiting: number;
   /** The client knows an id of this stream, so it can come back to it. */
   resumable: boolean;
@@ -59,23 +61,25 @@ export type NoStream = 'finished' | 'taken';
 const TAKEOVERS = { most: 3, within: 30_000 };
 
 export class Outbox {
-  readonly standalone: Stream = makeStream(STANDALONE, undefined, 0, false);
+  readonly standalone: Stream = makeStream(STANDALONE, undefined, [], false);
   readonly #options: OutboxOptions;
   /** Streams of POSTs that are not finished and whose client could come back. */
   readonly #resumable = new Map<StreamId, Stream>();
-  #posts = 0;
+  #posts: number;
   /** The last event of the standalone stream that was written to a connection. */
-  #written = 0;
+  #written: number;
   #takeovers: number[] = [];
   readonly #announced = new Set<string>();
   #isClosed = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#posts = options.store.lastPost(options.session);
+    this.#written = options.store.lastSent(options.session);
   }
 
-  /** The stream of a POST with so many requests. */
-  open(connection: Connection, requests: number, batch: boolean): Stream {
+  /** The stream of a POST with these requests. */
+  open(connection: Connection, requests: readonly RequestId[], batch: boolean): Stream {
     this.#posts += 1;
     return makeStream(`p${this.#posts}`, connection, requests, batch);
   }
@@ -126,7 +130,8 @@ export class Outbox {
     this.begin(stream);
     // Nobody knows this stream and nobody listens: its client left before it heard of it.
     if (!stream.resumable || this.#isClosed) return;
-    const seq = this.#options.store.append(this.#options.session, stream.id, text);
+    const { store, session } = this.#options;
+    const seq = store.append(session, stream.id, text, stream.connection !== undefined);
     if (!stream.connection) return;
     stream.connection.write(eventText(eventId(stream.id, seq), text));
     if (stream === this.standalone) this.#written = seq;
@@ -166,10 +171,27 @@ export class Outbox {
     stream.leftAt = now;
   }
 
-  /** Ends every connection; streams that are not finished can be resumed, if anybody is there to ask. */
-  close(): void {
+  /**
+   * What an earlier bridge has left unanswered gets this answer, for when its client comes back: who would have answered is
+   * gone.
+   */
+  settle(answer: (request: RequestId) => string): void {
+    const { store, session } = this.#options;
+    for (const [stream, requests] of store.unfinished(session)) {
+      const answered = new Set(store.after(session, stream, 0)?.events.map(({ text }) => idOfAnswer(text)));
+      for (const id of requests) if (!answered.has(id)) store.append(session, stream, answer(id));
+      store.finish(session, stream);
+    }
+  }
+
+  /**
+   * Ends every connection; streams that are not finished can be resumed, if anybody is there to ask. `comeBackAfter`: how
+   * long a client is to wait before it does (ms).
+   */
+  close(comeBackAfter?: number): void {
     this.#isClosed = true;
     for (const stream of [this.standalone, ...this.#resumable.values()]) {
+      if (comeBackAfter !== undefined) stream.connection?.write(retryText(comeBackAfter));
       stream.connection?.end();
       stream.connection = undefined;
     }
@@ -182,7 +204,9 @@ export class Outbox {
 
   #makeResumable(stream: Stream): void {
     stream.resumable = true;
-    if (stream !== this.standalone) this.#resumable.set(stream.id, stream);
+    if (stream === this.standalone) return;
+    this.#resumable.set(stream.id, stream);
+    this.#options.store.begin(this.#options.session, stream.id, stream.requests);
   }
 
   #backlog(stream: StreamId, seq: number): Backlog {
@@ -193,7 +217,7 @@ export class Outbox {
     const backlog = this.#backlog(id, seq);
     const live = this.#resumable.get(id);
     if (!live && backlog.events.length === 0) return 'finished';
-    const stream = live ?? makeStream(id, undefined, 0, false);
+    const stream = live ?? makeStream(id, undefined, [], false);
     this.#connect(stream, connection, seq, backlog);
     if (!live) connection.end();
     return stream;
@@ -207,7 +231,10 @@ export class Outbox {
     connection.begin(this.#options.primes() ? primingText(eventId(stream.id, seq), this.#options.retry) : '');
     for (const event of backlog.events)
       connection.write(eventText(eventId(stream.id, event.seq), event.text));
-    if (stream === this.standalone) this.#written = backlog.events.at(-1)?.seq ?? this.#written;
+    const last = backlog.events.at(-1)?.seq;
+    if (stream !== this.standalone || last === undefined) return;
+    this.#written = last;
+    this.#options.store.sent(this.#options.session, last);
   }
 
   #mayTakeOver(now: number): boolean {
@@ -221,9 +248,15 @@ export class Outbox {
 function makeStream(
   id: StreamId,
   connection: Connection | undefined,
-  waiting: number,
+  requests: readonly RequestId[],
   batch: boolean,
 ): Stream {
   const resumable = id === STANDALONE;
-  return { id, batch, connection, waiting, resumable, leftAt: undefined, bodies: [] };
+  const waiting = requests.length;
+  return { id, batch, connection, requests, waiting, resumable, leftAt: undefined, bodies: [] };
+}
+
+function idOfAnswer(text: string): unknown {
+  const message = parseJson(text);
+  return isObject(message) && !('method' in message) ? message.id : undefined;
 }

@@ -5,6 +5,7 @@ import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
 import type { Store } from '../store/store.js';
 import type { WaitingFor } from './failures.js';
+import type { Places } from './places.js';
 import type { Snapshots } from './snapshot.js';
 import type { TrafficReport } from './traffic.js';
 
@@ -18,9 +19,9 @@ export type SessionReport =
   | { readonly kind: 'request.repeated'; readonly method: string };
 
 export interface SessionPlan {
-  readonly id: string;
   readonly store: Store;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
+  readonly places: Places;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly report: (report: SessionReport) => void;
@@ -29,7 +30,7 @@ export interface SessionPlan {
   readonly serverName: string;
   /** How the newest code stands. */
   readonly standing: () => Standing;
-  /** It is over: its id is not known any more. */
+  /** It is over, or there is no need to have it in memory: its id is known by its record, or not any more. */
   readonly onClosed: () => void;
 }
 

@@ -1,19 +1,22 @@
 // One conversation with one client, and a backend of its own: reads the table of state.ts and carries its effects out.
 import type { Backend } from '../backend/backend.js';
 import { Supervisor } from '../backend/supervisor.js';
-import type { CallFailure } from '../errors.js';
+import { type CallFailure, failureText } from '../errors.js';
 import {
   errorText,
   INVALID_REQUEST,
   type NotificationLine,
+  type RequestId,
   type RequestLine,
   type ResponseLine,
+  requestLineOf,
 } from '../protocol/jsonrpc.js';
 import { CANCELLED, DEFAULT_REVISION, INITIALIZED, PROGRESS, understandsPriming } from '../protocol/mcp.js';
+import type { SessionRecord } from '../store/store.js';
 import { Catalog } from './catalog.js';
 import { Dispatch } from './dispatch.js';
 import { Early } from './early.js';
-import { ENDED, gaveUp, notRun, STOPPED } from './failures.js';
+import { BRIDGE_ENDED, ENDED, gaveUp, noPlace, notRun, STOPPED, type WaitingFor } from './failures.js';
 import { Handshake, requestedRevision } from './handshake.js';
 import type { Held, HeldRequest } from './hold.js';
 import type { Sent } from './inflight.js';
@@ -22,6 +25,7 @@ import type { SessionPlan, TakenUp } from './plan.js';
 import { Presence } from './presence.js';
 import { isQuick, withListChanged } from './snapshot.js';
 import {
+  DORMANT,
   INITIALIZING,
   type SessionEffect,
   type SessionInput,
@@ -30,6 +34,8 @@ import {
 } from './state.js';
 import { Traffic } from './traffic.js';
 
+/** A use of the session is on record after so long at the latest (ms). */
+const KEEP_USE_EVERY = 60_000;
 /** How long a client waits before it comes back to a stream (ms); the official clients try twice. */
 const RETRY = 2_000;
 const CALL: SessionInput = { kind: 'call' };
@@ -37,12 +43,13 @@ const CALL: SessionInput = { kind: 'call' };
 export class Session {
   readonly id: string;
   readonly #plan: SessionPlan;
+  readonly #isNew: boolean;
   readonly #supervisor: Supervisor;
   readonly #outbox: Outbox;
   readonly #traffic: Traffic;
   readonly #dispatch: Dispatch;
   readonly #handshake: Handshake;
-  #state: SessionState = INITIALIZING;
+  #state: SessionState;
   readonly #presence = new Presence();
   readonly #catalog: Catalog;
   readonly #early: Early;
@@ -50,16 +57,26 @@ export class Session {
   #refusal: CallFailure = ENDED;
   #onTakenUp: ((outcome: TakenUp) => void) | undefined;
 
-  /** `initialize` is the client's; `open` sends it. */
-  constructor(plan: SessionPlan, initialize: RequestLine) {
-    this.id = plan.id;
+  /**
+   * `record`: what is known of it. Without a revision agreed on it is new, and `open` sends the client's `initialize`; with
+   * one it is dormant: an earlier bridge had it, or none.
+   */
+  constructor(plan: SessionPlan, record: SessionRecord) {
+    this.id = record.id;
     this.#plan = plan;
-    this.#handshake = new Handshake(plan.store, plan.id, initialize);
+    this.#isNew = record.revision === undefined;
+    this.#state = this.#isNew ? INITIALIZING : DORMANT;
+    this.#handshake = new Handshake(plan.store, record);
+    const initialize = requestLineOf(record.initialize);
     const requested = requestedRevision(initialize);
     const primes = () => understandsPriming(this.#handshake.revision ?? requested);
-    this.#outbox = new Outbox({ store: plan.store, session: plan.id, retry: RETRY, primes });
-    this.#catalog = new Catalog(plan.snapshots, initialize);
-    this.#traffic = new Traffic(this.#outbox, {
+    this.#outbox = new Outbox({ store: plan.store, session: record.id, retry: RETRY, primes });
+    this.#catalog = new Catalog(plan.snapshots, initialize, record.shown, (lists) =>
+      this.#handshake.shown(lists),
+    );
+    // A client may still answer what an earlier bridge has asked it: no id is used twice.
+    const firstAsk = this.#isNew ? 0 : Date.now() * 1_000;
+    this.#traffic = new Traffic(this.#outbox, firstAsk, {
       onOpened: (backend, sent, answer) => this.#onOpened(backend, sent, answer),
       onAccepted: (request, answer) => {
         this.#handshake.accepted(request);
@@ -79,7 +96,7 @@ export class Session {
     };
     this.#dispatch = new Dispatch(
       { ...parts, holdTimeout: plan.options.holdTimeout },
-      { serving: () => this.#supervisor.serving, waitingFor: () => plan.standing().waitingFor },
+      { serving: () => this.#supervisor.serving, waitingFor: () => this.#waitingFor() },
     );
     this.#early = new Early(
       { ...parts, hold: this.#dispatch.hold, serverName: plan.serverName },
@@ -101,6 +118,16 @@ export class Session {
       },
       report: plan.report,
     });
+    if (!this.#isNew) this.#recall();
+  }
+
+  /** An earlier bridge had it: what that left open is settled, and what its client was shown may be old. */
+  #recall(): void {
+    this.#outbox.settle((id) => failureText(id, BRIDGE_ENDED));
+    this.#early.onChange();
+    const { changing, refusal } = this.#plan.standing();
+    if (changing) this.holdBegins();
+    if (refusal) this.refuseCalls(refusal);
   }
 
   get state(): SessionState['name'] {
@@ -126,8 +153,8 @@ export class Session {
     return this.#supervisor;
   }
 
-  /** The stream of a POST with so many requests. */
-  openStream(connection: Connection, requests: number, batch: boolean): Stream {
+  /** The stream of a POST with these requests. */
+  openStream(connection: Connection, requests: readonly RequestId[], batch: boolean): Stream {
     return this.#outbox.open(connection, requests, batch);
   }
 
@@ -145,6 +172,7 @@ export class Session {
   /** The client closed a connection. */
   detach(stream: Stream, connection: Connection): void {
     this.#outbox.detach(stream, connection, performance.now());
+    this.#plan.places.offer();
   }
 
   /** The request that opens the session. */
@@ -153,7 +181,7 @@ export class Session {
     const { changing, refusal } = this.#plan.standing();
     if (changing) this.holdBegins();
     if (refusal) return this.refuseCalls(refusal);
-    this.#supervisor.want();
+    this.#want();
     this.#early.onOpening();
   }
 
@@ -189,9 +217,14 @@ export class Session {
     }
   }
 
-  /** When a client last used it (ms, monotonic); when the oldest held call came, if one is held. */
-  get use(): { usedAt: number; heldSince: number | undefined } {
-    return { usedAt: this.#presence.activeAt, heldSince: this.#dispatch.hold.since };
+  /** When a client last used it (ms, monotonic). */
+  get usedAt(): number {
+    return this.#presence.activeAt;
+  }
+
+  /** When the oldest held call came, if one is held. */
+  get heldSince(): number | undefined {
+    return this.#dispatch.hold.since;
   }
 
   /** The first event of a change: calls wait for the new code. */
@@ -203,7 +236,7 @@ export class Session {
   holdEnds(): void {
     this.#supervisor.reopen();
     this.#meet({ kind: 'hold-ends', reason: 'changed' });
-    if (this.state === 'holding') this.#supervisor.want();
+    if (this.state === 'holding') this.#want();
   }
 
   /** The newest code is broken: calls are told so until the next change. */
@@ -221,28 +254,77 @@ export class Session {
       this.#early.onChange();
       this.#supervisor.replace(how);
       this.#endDrained();
-      if (this.state === 'holding' || this.state === 'initializing') this.#supervisor.want();
+      if (this.state === 'holding' || this.state === 'initializing') this.#want();
       if (!this.#supervisor.isWanted) this.#takenUp({ kind: 'not-needed' });
     });
   }
 
-  /** Ends the session for good. */
+  /** Its client ends it: its id is refused from now on. */
   end(): void {
     this.#meet({ kind: 'ended' });
+    this.#plan.store.end(this.id);
   }
 
-  /** Answers all and stops the backend; the record stays. */
-  shutdown(): void {
+  /** Ends it as if it had never been. */
+  forget(): void {
+    this.#meet({ kind: 'ended' });
+    this.#plan.store.forget(this.id);
+  }
+
+  /** Answers all and stops the backend; the record stays. Its client is to come back after so many ms. */
+  shutdown(comeBackAfter: number): void {
     this.#early.close();
     this.#meet({ kind: 'shutdown' }, undefined, STOPPED);
-    this.#outbox.close();
+    this.#outbox.close(comeBackAfter);
   }
 
   /** What time does to a session: its client may have given it up, or left it. */
   sweep(now: number): void {
-    if (this.#presence.isAbandoned(now, this.#handshake.opening?.stream)) this.end();
+    if (this.#presence.isAbandoned(now, this.#handshake.opening?.stream)) return this.forget();
     const limit = this.#plan.options.idleTimeout;
-    if (limit > 0 && this.#presence.isIdle(now, limit, this.#streams())) this.#meet({ kind: 'idle' });
+    if (limit > 0 && this.#presence.isIdle(now, limit, this.#streams())) this.sleep();
+    const isKept = this.#handshake.revision !== undefined && this.state !== 'dormant';
+    if (isKept && this.#lastUse - this.#handshake.keptUse > KEEP_USE_EVERY)
+      this.#handshake.save(this.#lastUse);
+  }
+
+  /** Nobody listens to it, and it has nothing to answer: its backend may be stopped until the next call. */
+  get canSleep(): boolean {
+    const rests = this.state === 'active' || this.state === 'broken' || this.state === 'refusing';
+    return rests && !this.isConnected && this.#traffic.size === 0;
+  }
+
+  /** All that is known of it is on record, and nobody is there. */
+  get isAsleep(): boolean {
+    return this.state === 'dormant' && !this.isConnected && this.#supervisor.backends.size === 0;
+  }
+
+  /** Leaves the memory: it is made again from its record when it is needed. */
+  drop(): void {
+    this.#early.close();
+    this.#outbox.close();
+    this.#plan.onClosed();
+  }
+
+  /** Gives its backend up until the next call. */
+  sleep(): void {
+    this.#meet({ kind: 'idle' });
+  }
+
+  /** There is a place for a backend of its own, for which it has waited. */
+  onPlace(): void {
+    this.#meet({ kind: 'hold-ends', reason: 'no-place' });
+    this.#supervisor.want();
+  }
+
+  #want(): void {
+    if (this.#plan.places.ask(this)) this.#supervisor.want();
+    else this.#meet({ kind: 'hold-begins', reason: 'no-place' });
+  }
+
+  /** When a client last used it (ms since 1970). */
+  get #lastUse(): number {
+    return Math.round(Date.now() - (performance.now() - this.#presence.activeAt));
   }
 
   /** The machine slept: every wait begins anew. */
@@ -285,15 +367,16 @@ export class Session {
       case 'answer-held':
         return this.#dispatch.refuseHeld(failure);
       case 'want':
-        return this.#supervisor.want();
+        return this.#want();
       case 'release':
-        return this.#supervisor.release();
+        this.#supervisor.release();
+        return this.#plan.places.leave(this);
       case 'refuse':
         return subject && this.#dispatch.refuse(subject, this.#refusal);
       case 'open':
         return this.#early.openNow();
       case 'save':
-        return this.#handshake.save();
+        return this.#handshake.save(this.#lastUse);
       case 'forget':
         return this.#forget();
     }
@@ -303,7 +386,8 @@ export class Session {
     this.#outbox.close();
     this.#early.close();
     this.#takenUp({ kind: 'not-needed' });
-    this.#plan.store.forget(this.id);
+    // One that was never opened is not on record; its streams may be.
+    if (!this.#plan.store.record(this.id)) this.#plan.store.forget(this.id);
     this.#plan.report({ kind: 'session.closed' });
     this.#plan.onClosed();
   }
@@ -327,13 +411,13 @@ export class Session {
       this.#plan.report({ kind: 'session.opened', revision });
     }
     this.#outbox.answer(stream, text);
-    if (revision === undefined) this.end();
+    if (revision === undefined) this.forget();
   }
 
   /** The client's `initialize` is answered, and no backend has answered it yet. */
   #onOpenedEarly(): void {
     if (this.state === 'initializing') this.#meet({ kind: 'opened' });
-    else this.#handshake.save();
+    else this.#handshake.save(this.#lastUse);
     this.#plan.report({ kind: 'session.opened', revision: this.revision });
   }
 
@@ -343,6 +427,11 @@ export class Session {
     if (this.#early.answerNow(held)) return;
     this.#meet(CALL, held);
     this.#early.onHeld(held.line.message.id);
+  }
+
+  #waitingFor(): WaitingFor | undefined {
+    const { places, standing } = this.#plan;
+    return places.isWaiting(this) ? noPlace(places.most) : standing().waitingFor;
   }
 
   /** No backend is coming in a moment. */

@@ -1,5 +1,6 @@
 // What the server has said of itself: its answer to `initialize`, and its lists. Kept to answer a client while no backend
 // can, and to see what a new generation changed.
+import { createHash } from 'node:crypto';
 import {
   isObject,
   param,
@@ -58,9 +59,27 @@ export type Snapshot = ReadonlyMap<string, string>;
 /** Clients that differ in what they can do may be told different things; so many kinds of them are remembered. */
 const MOST_KINDS = 32;
 
+/** Where snapshots are kept; see Store. */
+export interface Notes {
+  note(name: string): string | undefined;
+  keepNote(name: string, text: string | undefined): void;
+}
+
+interface Slot {
+  readonly name: string;
+  readonly results: Map<string, string>;
+}
+
 /** What fresh backends of the last working generation said, by kind of client. Of one server, for all its sessions. */
 export class Snapshots {
-  readonly #byKind = new Map<string, Map<string, string>>();
+  readonly #notes: Notes;
+  /** The one that was learnt last is the last one. */
+  readonly #byKind = new Map<string, Slot>();
+
+  constructor(notes: Notes) {
+    this.#notes = notes;
+    for (let n = 0; n < MOST_KINDS; n += 1) this.#recall(`snapshot ${n}`);
+  }
 
   /** The same revision asked for and the same capabilities: the same answers. */
   static kindOf({ message }: RequestLine): string {
@@ -68,17 +87,34 @@ export class Snapshots {
   }
 
   of(kind: string): Snapshot | undefined {
-    return this.#byKind.get(kind);
+    return this.#byKind.get(kind)?.results;
   }
 
-  /** The server answered `method` so; an answer to `initialize` begins anew. */
+  /** The server answered `method` so. */
   learn(kind: string, method: string, result: string): void {
-    const known = this.#byKind.get(kind) ?? new Map<string, string>();
+    const slot = this.#byKind.get(kind) ?? this.#newSlot();
     this.#byKind.delete(kind);
-    this.#byKind.set(kind, known);
-    known.set(method, result);
-    const [oldest] = this.#byKind.keys();
-    if (this.#byKind.size > MOST_KINDS && oldest !== undefined) this.#byKind.delete(oldest);
+    this.#byKind.set(kind, slot);
+    if (slot.results.get(method) === result) return;
+    slot.results.set(method, result);
+    this.#notes.keepNote(slot.name, JSON.stringify([kind, [...slot.results]]));
+  }
+
+  /** A name that is free, or that of the kind that was learnt least lately, which is forgotten. */
+  #newSlot(): Slot {
+    const [oldest] = this.#byKind;
+    if (this.#byKind.size < MOST_KINDS || !oldest)
+      return { name: `snapshot ${this.#byKind.size}`, results: new Map() };
+    const [kind, { name }] = oldest;
+    this.#byKind.delete(kind);
+    return { name, results: new Map() };
+  }
+
+  #recall(name: string): void {
+    const kept = parseJson(this.#notes.note(name) ?? '');
+    if (!Array.isArray(kept)) return;
+    const [kind, results] = kept as [string, [string, string][]];
+    this.#byKind.set(kind, { name, results: new Map(results) });
   }
 }
 
@@ -122,13 +158,10 @@ export function pageOf(method: string, result: string): Shown {
   return { items: Array.isArray(items) ? items : [], next: isObject(value) ? value.nextCursor : undefined };
 }
 
-/** Whether two lists say the same; the order of items and of members does not matter. */
-export function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && canonical(a) === canonical(b);
-}
-
-function canonical(items: readonly unknown[]): string {
-  return JSON.stringify(items.map((item) => JSON.stringify(item, sortMembers)).toSorted());
+/** What tells a list from others; the order of items and of members does not matter. */
+export function digestOf(items: readonly unknown[]): string {
+  const canonical = JSON.stringify(items.map((item) => JSON.stringify(item, sortMembers)).toSorted());
+  return createHash('sha256').update(canonical).digest('base64url');
 }
 
 function sortMembers(_: string, value: unknown): unknown {

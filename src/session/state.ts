@@ -76,6 +76,8 @@ export interface SessionStep {
 
 /** A session begins with its client's `initialize`, which waits for a first backend. */
 export const INITIALIZING: SessionState = { name: 'initializing', reasons: new Set() };
+/** One that is on record begins without a backend. */
+export const DORMANT: SessionState = { name: 'dormant', reasons: new Set() };
 
 /** What `input` does to a session in `state`. `active` meets a call without making anything: that is the hot road. */
 export function sessionStep(state: SessionState, input: SessionInput): SessionStep {
@@ -126,7 +128,7 @@ const dropReason = (state: WithReasons, { reason }: { reason: HoldReason }) =>
   step({ name: state.name, reasons: without(state.reasons, reason) });
 const close = () => step(CLOSED, 'answer-all', 'release', 'forget');
 const sleep = ({ reasons }: Waiting) => step({ name: 'dormant', reasons }, 'answer-all', 'save', 'release');
-const wake = ({ reasons }: Waiting) => step(holding(add(reasons, 'starting')), 'hold', 'want');
+const wake = ({ reasons }: Waiting) => step(holding(add(reasons, 'starting')), 'save', 'hold', 'want');
 
 const TABLE: Cells = {
   initializing: {

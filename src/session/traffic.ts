@@ -35,10 +35,12 @@ export interface TrafficDoors {
 export class Traffic {
   readonly #outbox: Outbox;
   readonly #doors: TrafficDoors;
-  readonly #inFlight = new InFlight();
+  readonly #inFlight: InFlight;
 
-  constructor(outbox: Outbox, doors: TrafficDoors) {
+  /** `firstAsk`: the id of the first request of a server to the client; the later ones count on. */
+  constructor(outbox: Outbox, firstAsk: number, doors: TrafficDoors) {
     this.#outbox = outbox;
+    this.#inFlight = new InFlight(firstAsk);
     this.#doors = doors;
   }
 

@@ -20,6 +20,8 @@ export interface SessionRecord {
   readonly setLevel?: string | undefined;
   /** The `resources/subscribe` requests in force, by URI. */
   readonly subscriptions: ReadonlyMap<string, string>;
+  /** What tells one list from another, of each list that the client was last shown; by method. */
+  readonly shown: ReadonlyMap<string, string>;
   /** When a client last used it, as far as that was kept (ms since 1970). */
   readonly usedAt: number;
 }

@@ -52,7 +52,7 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const spawn = await loadSpawn();
   const registry = new Registry({
     store: new MemoryStore(),
-    options,
+    ...{ options, tag: 'mcpb-00000000-', project: 'the test' },
     startBackend: (doors) => new Backend({ spec: specOf(plan), spawn, number: 1, timeouts: options }, doors),
     starts: new Starts(),
     serverName: 'server',

@@ -12,7 +12,9 @@ import {
   requestText,
 } from '../../src/protocol/jsonrpc.js';
 import type { Connection, NoStream, Stream } from '../../src/session/outbox.js';
+import { Places } from '../../src/session/places.js';
 import type { SessionPlan, SessionReport, Standing } from '../../src/session/plan.js';
+import { newRecord } from '../../src/session/record.js';
 import { Session } from '../../src/session/session.js';
 import { Snapshots } from '../../src/session/snapshot.js';
 import { MemoryStore } from '../../src/store/memory.js';
@@ -66,12 +68,18 @@ export class Scene implements AsyncDisposable {
     const spec = { command: ['server'], cwd: '/', env: {}, shell: false } as const;
     this.session = new Session(
       {
-        id: 'session',
         store: this.store,
-        options: { holdTimeout: 55_000, idleTimeout: 1_800_000, retry: 'safe', ...options },
+        options: {
+          holdTimeout: 55_000,
+          idleTimeout: 1_800_000,
+          sessionTtl: 604_800_000,
+          retry: 'safe',
+          ...options,
+        },
         startBackend: (doors) => new Backend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
         starts: this.starts,
-        snapshots: new Snapshots(),
+        places: new Places(32),
+        snapshots: new Snapshots(this.store),
         serverName: 'server',
         standing: () => UNCHANGED,
         report: (report) => this.reports.push(report),
@@ -79,7 +87,7 @@ export class Scene implements AsyncDisposable {
           this.closed += 1;
         },
       },
-      requestLine(this.#initialize),
+      newRecord('session', requestLine(this.#initialize)),
     );
   }
 
@@ -95,7 +103,7 @@ export class Scene implements AsyncDisposable {
   }
 
   initialize(kind?: ConnectionKind): Exchange {
-    const exchange = this.#expect(0, 1, false, kind);
+    const exchange = this.#expect(0, [0], false, kind);
     this.session.open(requestLine(this.#initialize), exchange.stream);
     return exchange;
   }
@@ -108,7 +116,7 @@ export class Scene implements AsyncDisposable {
   /** The text of a request in a POST of its own. */
   post(text: string, kind?: ConnectionKind): Exchange {
     const line = requestLine(text);
-    const exchange = this.#expect(line.message.id, 1, false, kind);
+    const exchange = this.#expect(line.message.id, [line.message.id], false, kind);
     this.session.call(line, exchange.stream);
     return exchange;
   }
@@ -116,7 +124,12 @@ export class Scene implements AsyncDisposable {
   /** Requests of the client in one POST. */
   batch(texts: readonly string[], kind?: ConnectionKind): Exchange {
     const lines = texts.map(requestLine);
-    const exchange = this.#expect('batch', lines.length, true, kind);
+    const exchange = this.#expect(
+      'batch',
+      lines.map(({ message }) => message.id),
+      true,
+      kind,
+    );
     for (const line of lines) this.session.call(line, exchange.stream);
     return exchange;
   }
@@ -190,7 +203,7 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  #expect(id: RequestId, requests: number, batch: boolean, kind?: ConnectionKind): Exchange {
+  #expect(id: RequestId, requests: readonly RequestId[], batch: boolean, kind?: ConnectionKind): Exchange {
     const connection = this.#connect(kind);
     return { id, connection, stream: this.session.openStream(connection, requests, batch) };
   }
@@ -251,6 +264,7 @@ export class FakeConnection implements Connection {
 
   write(text: string): void {
     if (!this.begun || this.hasEnded || !this.events || this.isCut) this.faults.push(`misplaced: ${text}`);
+    if (/^retry: \d+\n\n$/.test(text)) return;
     const match = /^event: message\nid: (\S+)\ndata: (.*)\n\n$/.exec(text);
     if (match?.[1] && match[2])
       this.got.push({ ...readMessage(match[2]), text: match[2], eventId: match[1] });

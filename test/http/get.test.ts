@@ -388,7 +388,7 @@ describe('a client that does not read', () => {
     await Promise.all([client.initialize(), other.initialize()]);
     // 80 MiB: more than the kernel and the bridge take for one that does not read.
     const unread = await client.post(call(1, 'flood', { count: 320, bytes: MIB / 4 }));
-    const session = endpoint.registry.find(client.session ?? '');
+    const session = [...endpoint.registry.sessions()].find(({ id }) => id === client.session);
     for (let i = 0; session?.isConnected; i += 1) {
       expect(await other.ask(rpc(i, 'ping'))).toMatchObject({ id: i, result: {} });
     }

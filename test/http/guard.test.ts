@@ -364,18 +364,21 @@ describe('the session id', () => {
     expect(await exchange(endpoint.port, head)).toMatch(/^HTTP\/1.1 400 /);
   });
 
-  test.each(VERBS)('that was never given out is 404 at %s [http.guard]', async (verb) => {
-    await using endpoint = await startEndpoint();
-    using client = makeClient(endpoint.url);
-    for (const id of ['never', LONGEST, '__proto__', '!~']) {
-      const reply = await ask(client, verb, id);
-      expect(reply.status).toBe(404);
-      expect((await reply.json()).error).toEqual({
-        code: -32001,
-        message: 'Session not found. Send initialize to open a new session.',
-      });
-    }
-  });
+  test.each(VERBS)(
+    'that is not on record is 404 at %s, if that is wanted [http.guard] [session.recreate]',
+    async (verb) => {
+      await using endpoint = await startEndpoint({ options: ['--unknown-session', 'reject'] });
+      using client = makeClient(endpoint.url);
+      for (const id of ['never', LONGEST, '__proto__', '!~']) {
+        const reply = await ask(client, verb, id);
+        expect(reply.status).toBe(404);
+        expect((await reply.json()).error).toEqual({
+          code: -32001,
+          message: 'Session not found. Send initialize to open a new session.',
+        });
+      }
+    },
+  );
 
   test('that was deleted is 404 for good, and others go on [http.guard]', async () => {
     await using endpoint = await startEndpoint();

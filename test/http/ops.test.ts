@@ -23,6 +23,7 @@ async function startWhole(plan: StartPlan) {
   const bridge = await startBridge({
     options: readOptions(plan.options),
     listen: { host: '127.0.0.1', ports: [0], from: 'a test' },
+    project: { tag: 'mcpb-00000000-', name: 'the test' },
     spec: specOf(plan),
     version: '1.2.3',
     makeReporter: async () => reports.report,

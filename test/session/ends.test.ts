@@ -25,7 +25,7 @@ const WAYS = [
   },
   {
     way: 'the stop of the bridge',
-    by: (scene: Scene) => scene.session.shutdown(),
+    by: (scene: Scene) => scene.session.shutdown(5_000),
     state: 'dormant',
     words: 'the bridge was stopped before the answer came. Start it again, and call again.',
   },
@@ -158,7 +158,7 @@ describe('a session when the bridge is stopped', () => {
     scene.begin(call);
     scene.leave(call);
     await settle();
-    scene.session.shutdown();
+    scene.session.shutdown(5_000);
     expect(scene.closed).toBe(0);
     expect(scene.get('p2.0').connection.only.error?.message).toMatch(/^May have run: the bridge was stopped/);
   });
@@ -168,7 +168,7 @@ describe('a session when the bridge is stopped', () => {
     await scene.pass(1_000);
     scene.session.sweep(performance.now());
     const { connection } = scene.get();
-    scene.session.shutdown();
+    scene.session.shutdown(5_000);
     expect(connection.hasEnded).toBe(true);
   });
 });

@@ -13,7 +13,7 @@ test.each(['end', 'shutdown'] as const)(
       await using scene = new Scene({ play: mcpServer({ initialize: silent }) });
       const opening = scene.initialize(kind);
       await settle();
-      scene.session[how]();
+      scene.session[how](0);
       await scene.pass(1000);
       expect.soft(scene.said('request.failed')).toHaveLength(1);
       expect.soft(opening.connection.got).toHaveLength(1);
@@ -139,7 +139,7 @@ test.each(['end', 'shutdown'] as const)(
     await settle();
     scene.children.last.end(1);
     await settle();
-    scene.session[how]();
+    scene.session[how](0);
     expect(call.connection.only.error?.message).toMatch(/^May have run/);
   },
 );

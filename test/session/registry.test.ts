@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Backend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, requestText } from '../../src/protocol/jsonrpc.js';
-import { Registry } from '../../src/session/registry.js';
+import { type NoSession, Registry } from '../../src/session/registry.js';
 import type { Session } from '../../src/session/session.js';
 import { MemoryStore } from '../../src/store/memory.js';
 import { FakeChildren, mcpServer } from '../helpers/fake-child.js';
@@ -22,12 +22,27 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** The session that there must be. */
+function the(found: Session | NoSession): Session {
+  if (typeof found === 'string') throw new Error(`No session: ${found}.`);
+  return found;
+}
+
 class Town implements AsyncDisposable {
   readonly children = new FakeChildren(mcpServer());
   readonly labels: string[] = [];
   readonly registry = new Registry({
     store: new MemoryStore(),
-    options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe' },
+    options: {
+      holdTimeout: 55_000,
+      idleTimeout: LIMIT,
+      retry: 'safe',
+      sessionTtl: 604_800_000,
+      maxBackends: 32,
+      unknownSession: 'recreate',
+    },
+    tag: 'mcpb-00000000-',
+    project: 'project',
     startBackend: (doors) => new Backend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),
     serverName: 'server',
@@ -38,11 +53,11 @@ class Town implements AsyncDisposable {
   });
 
   async open(client?: object): Promise<Session> {
-    const session = this.registry.open(
-      this.#line('initialize', { protocolVersion: '2025-11-25', clientInfo: client }),
+    const session = the(
+      this.registry.open(this.#line('initialize', { protocolVersion: '2025-11-25', clientInfo: client })),
     );
     const connection = new FakeConnection();
-    session.open(this.#line('initialize'), session.openStream(connection, 1, false));
+    session.open(this.#line('initialize'), session.openStream(connection, [0], false));
     await settle();
     expect(connection.only.result).toBeDefined();
     return session;
@@ -50,7 +65,7 @@ class Town implements AsyncDisposable {
 
   call(session: Session, method: string, params: object = {}): FakeConnection {
     const connection = new FakeConnection();
-    session.call(this.#line(method, params), session.openStream(connection, 1, false));
+    session.call(this.#line(method, params), session.openStream(connection, [0], false));
     return connection;
   }
 
@@ -78,10 +93,10 @@ describe('sessions', () => {
     const [one, other] = [await town.open(), await town.open()];
     expect(one.id).not.toBe(other.id);
     expect(one.id).toMatch(/^[\x21-\x7e]{16,128}$/);
-    expect(town.registry.find(one.id)).toBe(one);
+    expect(town.registry.find(one.id, 'message', '2025-11-25')).toBe(one);
     one.end();
-    expect(town.registry.find(one.id)).toBeUndefined();
-    expect(town.registry.find(other.id)).toBe(other);
+    expect(town.registry.find(one.id, 'request', '2025-11-25')).toBe('ended');
+    expect(town.registry.find(other.id, 'message', '2025-11-25')).toBe(other);
     expect([...town.registry.sessions()]).toEqual([other]);
   });
 
@@ -167,7 +182,7 @@ describe('the stop of the bridge', () => {
     vi.advanceTimersByTime(1_000);
     await settle();
     expect(sessions.map(({ state }) => state)).toEqual(['dormant', 'dormant']);
-    expect(sessions.map(({ id }) => town.registry.find(id))).toEqual(sessions);
+    expect(sessions.map(({ id }) => town.registry.find(id, 'message', '2025-11-25'))).toEqual(sessions);
     expect(town.children.all.every(({ hasEnded }) => hasEnded)).toBe(true);
   });
 });

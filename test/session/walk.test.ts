@@ -346,7 +346,7 @@ test('every request gets exactly one answer, whatever happens in whatever order 
         expectNoAnswerTooMany(world);
       }
       if (end === 'all is answered') await world.answerAll();
-      if (end === 'shutdown') world.scene.session.shutdown();
+      if (end === 'shutdown') world.scene.session.shutdown(5_000);
       if (end === 'end') world.scene.session.end();
       if (end === 'shutdown') world.comeBack();
       await settle();

@@ -1,0 +1,67 @@
+// How many sessions may have a backend at once. Beyond that, one that nobody uses gives its own up; with none of these, the
+// newcomer waits for its turn.
+
+/** A session, as its place sees it. */
+export interface Seeker {
+  /** Nobody listens to it, and it has no request to answer: its backend may be stopped until its next call. */
+  readonly canSleep: boolean;
+  /** When it was last used (ms, monotonic). */
+  readonly usedAt: number;
+  /** Gives its place up; `leave` is called meanwhile. */
+  sleep(): void;
+  /** It has a place now, for which it has waited. */
+  onPlace(): void;
+}
+
+export class Places {
+  readonly most: number;
+  readonly #taken = new Set<Seeker>();
+  readonly #waiting = new Set<Seeker>();
+
+  /** `most`: how many have a place at once; at least 1. */
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whether it has a place, now or already. If not, it waits, and is told. */
+  ask(seeker: Seeker): boolean {
+    if (this.#taken.has(seeker)) return true;
+    if (this.#taken.size >= this.most) this.#sleeper()?.sleep();
+    const isFree = this.#taken.size < this.most;
+    (isFree ? this.#taken : this.#waiting).add(seeker);
+    return isFree;
+  }
+
+  isWaiting(seeker: Seeker): boolean {
+    return this.#waiting.has(seeker);
+  }
+
+  /** It needs no place any more, or does not wait for one. The one that has waited longest gets it. */
+  leave(seeker: Seeker): void {
+    this.#waiting.delete(seeker);
+    if (!this.#taken.delete(seeker)) return;
+    const [next] = this.#waiting;
+    if (!next) return;
+    this.#waiting.delete(next);
+    this.#taken.add(next);
+    next.onPlace();
+  }
+
+  /** Somebody has become one that may sleep: if one waits, this is its turn. */
+  offer(): void {
+    if (this.#waiting.size > 0) this.#sleeper()?.sleep();
+  }
+
+  /** The one that was used least lately of those that may sleep. */
+  #sleeper(): Seeker | undefined {
+    let found: Seeker | undefined;
+    for (const seeker of this.#taken)
+      if (seeker.canSleep && seeker.usedAt < (found?.usedAt ?? Number.POSITIVE_INFINITY)) found = seeker;
+    return found;
+  }
+}
