@@ -59,7 +59,7 @@ const DRAIN_POLL = 50;
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const endpoint = await listen(plan.listen);
   const report = await plan.makeReporter();
-  plan.announce(`http://${urlHost(plan.listen.host)}:${endpoint.port}${plan.options.path}`, report);
+  plan.announce(`http://${urlHost(endpoint.host)}:${endpoint.port}${plan.options.path}`, report);
   const rooms = await makeRooms(plan, endpoint, report);
   const { code, rollout, watch } = rooms;
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint });
@@ -148,6 +148,8 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
     close: async (drain) => {
       report({ kind: 'bridge.stopping', running: running() });
       registry.beginClosing();
+      // Who connects from now on waits for the next bridge.
+      if (endpoint.isHandedOver) endpoint.stopListening();
       const ended = Promise.all([watch.close(), rollout.close()]);
       await drained(performance.now() + drain);
       endpoint.stopListening();

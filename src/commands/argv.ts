@@ -27,7 +27,7 @@ export type Parsed =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'wrong'; readonly message: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 const ROWS: readonly OptionRow[] = OPTIONS;
 const BUILT = ROWS.filter((row) => row.built === true);

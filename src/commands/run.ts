@@ -4,12 +4,14 @@ import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
 import { findCode } from '../code.js';
 import { BridgeError } from '../errors.js';
+import type { ListenPlan } from '../http/endpoint.js';
 import type { Options } from '../options.js';
 import { projectOf } from '../project.js';
 import type { Reporter } from '../report/report.js';
 import { serverEnv } from './argv.js';
 import { findFault } from './find-command.js';
-import { choosePort } from './port.js';
+import { handedOver, withoutHandedOver } from './handed-over.js';
+import { choosePort, isLoopback } from './port.js';
 
 export interface RunPlan {
   readonly options: Options;
@@ -24,7 +26,7 @@ export interface RunPlan {
 /** Starts the bridge and says where it is. Throws a BridgeError if it cannot run. */
 export async function run(plan: RunPlan): Promise<Bridge> {
   const { options, command, folder } = plan;
-  const env = serverEnv(plan.env, options);
+  const env = serverEnv(withoutHandedOver(plan.env), options);
   if (!env.ok) throw new BridgeError(env.message, 2);
   const cwd = path.resolve(folder, options.cwd ?? '.');
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
@@ -38,13 +40,20 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   const warnings = fault ? [...plan.warnings, `${fault} Waiting for a change.`] : plan.warnings;
   return startBridge({
     options,
-    listen: { host: options.host, ports: port.candidates, from: port.from },
+    listen: { host: options.host, ports: port.candidates, from: port.from, handedOver: handedOverTo(plan) },
     spec,
     project: projectOf(folder, command),
     version: plan.version,
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),
   });
+}
+
+/** A socket that a service manager has handed over, if it has. */
+function handedOverTo({ env, options }: RunPlan): ListenPlan['handedOver'] {
+  const descriptor = handedOver(env, process.pid);
+  const allows = (host: string) => isLoopback(host) || options.token !== undefined;
+  return descriptor === undefined ? undefined : { descriptor, allows };
 }
 
 function announce(url: string, report: Reporter, { command, folder, warnings }: RunPlan): void {

@@ -5,7 +5,10 @@ import { BridgeError } from '../errors.js';
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface Endpoint {
+  readonly host: string;
   readonly port: number;
+  /** It was listening before, and somebody else listens on when this endpoint is closed. */
+  readonly isHandedOver: boolean;
   /** Requests go to this handler from now on; those that came before the first one have waited for it. */
   serve(handler: Handler): void;
   /** No new connections; those that are open go on. */
@@ -20,10 +23,18 @@ export interface ListenPlan {
   readonly ports: readonly number[];
   /** Who chose the port, for the message that says that it is taken. */
   readonly from: string;
+  /** A socket that listens already; then neither host nor ports are used. `allows`: whether its address may be used. */
+  readonly handedOver?:
+    | { readonly descriptor: number; readonly allows: (host: string) => boolean }
+    | undefined;
 }
 
 /** A client keeps its connection this long between two requests (ms). */
 const KEEP_ALIVE = 75_000;
+/** Who sends its headers, or its whole request, more slowly than this is cut off (ms); looked at so often (ms). */
+const SLOWEST = { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000 };
+/** Connections at once; the next one is closed unheard. */
+const MOST_CONNECTIONS = 4_096;
 /** Time for a connection's last bytes to leave before it is cut (ms). */
 const CLOSE_GRACE = 100;
 
@@ -31,11 +42,16 @@ const CLOSE_GRACE = 100;
 export async function listen(plan: ListenPlan): Promise<Endpoint> {
   const early: Parameters<Handler>[] = [];
   let handle: Handler = (...exchange) => early.push(exchange);
-  const server = createServer((request, response) => handle(request, response));
+  const server = createServer(SLOWEST, (request, response) => handle(request, response));
   server.keepAliveTimeout = KEEP_ALIVE;
-  await listenOnFirst(server, plan);
+  server.maxConnections = MOST_CONNECTIONS;
+  if (plan.handedOver) await listenOn(server, plan.handedOver);
+  else await listenOnFirst(server, plan);
+  const { host, port } = addressOf(server);
   return {
-    port: portOf(server),
+    host: plan.handedOver ? host : plan.host,
+    port,
+    isHandedOver: plan.handedOver !== undefined,
     serve: (handler) => {
       handle = handler;
       for (const exchange of early.splice(0)) handler(...exchange);
@@ -48,16 +64,36 @@ export async function listen(plan: ListenPlan): Promise<Endpoint> {
 async function listenOnFirst(server: Server, plan: ListenPlan): Promise<void> {
   const { host, ports } = plan;
   for (const [i, port] of ports.entries()) {
-    const error = await tryListen(server, host, port);
+    const error = await tryListen(server, { host, port });
     if (!error) return;
     if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw cannotListen(error, plan);
   }
 }
 
-function tryListen(server: Server, host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+async function listenOn(
+  server: Server,
+  { descriptor, allows }: NonNullable<ListenPlan['handedOver']>,
+): Promise<void> {
+  const error = await tryListen(server, { fd: descriptor });
+  const { host } = addressOf(server);
+  if (error || host === '') {
+    const what = `LISTEN_FDS: expected descriptor ${descriptor} to be a listening TCP socket (${error?.code ?? 'it is none'}).`;
+    throw new BridgeError(`${what} Hand one over, or unset LISTEN_FDS.`, 1);
+  }
+  if (!allows(host))
+    throw new BridgeError(
+      `LISTEN_FDS: ${host} can be reached by other machines, so --token is needed too.`,
+      2,
+    );
+}
+
+function tryListen(
+  server: Server,
+  where: { host: string; port: number } | { fd: number },
+): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     server.once('error', resolve);
-    server.listen(port, host, () => {
+    server.listen(where, () => {
       server.off('error', resolve);
       resolve(undefined);
     });
@@ -82,9 +118,11 @@ function cannotListen(error: NodeJS.ErrnoException, { host, ports, from }: Liste
   return new BridgeError(`Cannot listen on ${host}: ${error.message}. Check --host and --port.`, 1);
 }
 
-function portOf(server: Server): number {
+function addressOf(server: Server): { host: string; port: number } {
   const address = server.address();
-  return typeof address === 'object' && address ? address.port : 0;
+  return typeof address === 'object' && address
+    ? { host: address.address, port: address.port }
+    : { host: '', port: 0 };
 }
 
 function closeAll(server: Server): Promise<void> {
