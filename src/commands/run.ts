@@ -10,6 +10,7 @@ import { projectOf } from '../project.js';
 import type { Reporter } from '../report/report.js';
 import { serverEnv } from './argv.js';
 import { findFault } from './find-command.js';
+import { describeHolder } from './port-holder.js';
 import { handedOver, withoutHandedOver } from './handed-over.js';
 import { choosePort, isLoopback } from './port.js';
 
@@ -36,13 +37,14 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   const spec = { command, cwd, env: env.value, shell: options.shell };
   // A command that is not there yet may come with a change, if something is watched.
   if (fault && (await findCode({ options, spec })).watch.length === 0) throw new BridgeError(fault, 2);
-  const port = choosePort(options, folder);
+  const port = choosePort(options, folder, () => rememberedPort(stateOf(plan)));
   const warnings = fault ? [...plan.warnings, `${fault} Waiting for a change.`] : plan.warnings;
   return startBridge({
     options,
-    listen: { host: options.host, ports: port.candidates, from: port.from, handedOver: handedOverTo(plan) },
+    listen: { host: options.host, ports: port.candidates, from: port.from, handedOver: handedOverTo(plan), describeHolder },
     spec,
     project: projectOf(folder, command),
+    folder,
     version: plan.version,
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),
