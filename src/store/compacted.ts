@@ -13,6 +13,8 @@ export interface CompactedPlan {
 export interface Live {
   /** Bytes of its lines; never too few, or it would be rewritten for nothing. */
   bytes(): number;
+  /** How many lines. */
+  count(): number;
   lines(): Iterable<string>;
 }
 
@@ -43,7 +45,7 @@ export class Compacted {
 
   /** Takes out what is dead, if anything is in what was found. */
   tidy({ lines }: Found): void {
-    if (this.#journal.isBehind || lines > countOf(this.#live.lines())) this.#rewrite();
+    if (this.#journal.isBehind || lines > this.#live.count()) this.#rewrite();
   }
 
   /** Keeps a line; returns when the system has it. Never throws. */
@@ -67,10 +69,4 @@ export class Compacted {
     const isDone = this.#journal.rewrite(this.#live.lines());
     this.#notBefore = isDone ? 0 : this.#journal.size + this.#least / 4;
   }
-}
-
-function countOf(lines: Iterable<string>): number {
-  let count = 0;
-  for (const _ of lines) count += 1;
-  return count;
 }

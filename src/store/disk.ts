@@ -5,11 +5,9 @@ import { Ended } from './ended.js';
 import { EventsFile } from './events-file.js';
 import { Logs } from './logs.js';
 import { MemoryStore } from './memory.js';
+import { EVENTS_LOG, SESSIONS_LOG } from './names.js';
 import { SessionsFile } from './sessions-file.js';
 import type { Backlog, SessionId, SessionRecord, Store, StreamId } from './store.js';
-
-export const SESSIONS_LOG = 'sessions.log';
-export const EVENTS_LOG = 'events.log';
 
 /** Journals up to these sizes are not rewritten (bytes). */
 const LEAST = { sessions: 256 * 1024, events: 4 * 1024 * 1024 };

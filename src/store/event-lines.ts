@@ -40,6 +40,16 @@ export function forgottenLine(session: SessionId): string {
   return `x ${session}`;
 }
 
+/** How many lines `linesOf` has. */
+export function countOf(logs: Logs): number {
+  let count = 0;
+  for (const { streams } of logs.sessions().values()) {
+    count += 1;
+    for (const { events } of streams.values()) count += 1 + events.length;
+  }
+  return count;
+}
+
 /** The fewest lines that tell all of the logs. */
 export function* linesOf(logs: Logs): Iterable<string> {
   for (const [session, kept] of logs.sessions()) yield* linesOfSession(session, kept);
@@ -62,7 +72,7 @@ function streamLine(
   return `t ${session} ${stream} ${gone} ${finished ? 1 : 0} ${JSON.stringify(requests)}`;
 }
 
-/** What a line is read with: its head, and what its words and the text behind them change. */
+/** What a line is read with: its head, and what the words of that (from 1) and the text behind it change. */
 interface Kind {
   readonly head: RegExp;
   /** False where the text is not understood. */
@@ -72,14 +82,14 @@ interface Kind {
 const KINDS: Readonly<Record<string, Kind>> = {
   e: {
     head: /^e (\S+) (g|p\d{1,15}) (\d{1,15}) ([01]) /,
-    apply(logs, [session = '', stream = '', seq = '', sent = ''], text) {
+    apply(logs, [, session = '', stream = '', seq = '', sent = ''], text) {
       logs.put(session, stream, { seq: Number(seq), text }, sent === '1');
       return true;
     },
   },
   b: {
     head: /^b (\S+) (g|p\d{1,15}) (?=\[)/,
-    apply(logs, [session = '', stream = ''], text) {
+    apply(logs, [, session = '', stream = ''], text) {
       const requests = requestsOf(text);
       if (requests) logs.begin(session, stream, requests);
       return requests !== undefined;
@@ -87,35 +97,35 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   f: {
     head: /^f (\S+) (g|p\d{1,15})$/,
-    apply(logs, [session = '', stream = '']) {
+    apply(logs, [, session = '', stream = '']) {
       logs.finish(session, stream);
       return true;
     },
   },
   s: {
     head: /^s (\S+) (\d{1,15})$/,
-    apply(logs, [session = '', seq = '']) {
+    apply(logs, [, session = '', seq = '']) {
       logs.sent(session, Number(seq));
       return true;
     },
   },
   x: {
     head: /^x (\S+)$/,
-    apply(logs, [session = '']) {
+    apply(logs, [, session = '']) {
       logs.forget(session);
       return true;
     },
   },
   k: {
     head: /^k (\S+) (\d{1,15}) (\d{1,15})$/,
-    apply(logs, [session = '', lastPost = '', lastSent = '']) {
+    apply(logs, [, session = '', lastPost = '', lastSent = '']) {
       logs.restoreSession(session, Number(lastPost), Number(lastSent));
       return true;
     },
   },
   t: {
     head: /^t (\S+) (g|p\d{1,15}) (\d{1,15}) ([01]) (?=\[)/,
-    apply(logs, [session = '', stream = '', seq = '', finished = ''], text) {
+    apply(logs, [, session = '', stream = '', seq = '', finished = ''], text) {
       const requests = requestsOf(text);
       if (requests)
         logs.restoreStream(session, stream, { seq: Number(seq), finished: finished === '1', requests });
@@ -129,8 +139,7 @@ export function applyEventLine(line: string, logs: Logs): boolean {
   const kind = KINDS[line.charAt(0)];
   const match = kind?.head.exec(line);
   if (!kind || !match) return false;
-  const [head, ...words] = match;
-  return kind.apply(logs, words, line.slice(head.length));
+  return kind.apply(logs, match, line.slice(match[0].length));
 }
 
 function requestsOf(text: string): RequestId[] | undefined {

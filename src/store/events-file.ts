@@ -4,6 +4,7 @@ import { Compacted, type CompactedPlan } from './compacted.js';
 import {
   applyEventLine,
   begunLine,
+  countOf,
   eventLine,
   finishedLine,
   forgottenLine,
@@ -20,7 +21,11 @@ export class EventsFile {
   /** `logs`: what the file holds, and nobody else changes. */
   constructor(plan: CompactedPlan, logs: Logs) {
     this.#logs = logs;
-    this.#journal = new Compacted(plan, { bytes: () => logs.bytes, lines: () => linesOf(logs) });
+    this.#journal = new Compacted(plan, {
+      bytes: () => logs.bytes,
+      count: () => countOf(logs),
+      lines: () => linesOf(logs),
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 // A file of lines that only grows, until it is rewritten. What it was given before a SIGKILL is in it.
 import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { codeOf } from './error-code.js';
 import { PRIVATE_FILE, readLines, writeLines, writeText } from './file-lines.js';
 
 /** What was found in a journal. */
@@ -130,10 +131,6 @@ export class Journal {
     this.#isFaulty = true;
     this.#onFault(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
 function remove(file: string): void {

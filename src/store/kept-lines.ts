@@ -3,6 +3,10 @@ export class KeptLines {
   readonly #lines = new Map<string, string>();
   #bytes = 0;
 
+  get size(): number {
+    return this.#lines.size;
+  }
+
   /** Of all lines, with their line ends. */
   get bytes(): number {
     return this.#bytes;

@@ -48,6 +48,7 @@ interface Kept extends SessionLogs {
 export class Logs {
   /** The one that grew last is the last one. */
   readonly #kept = new Map<SessionId, Kept>();
+  #latest: Kept | undefined;
   #size = 0;
   #bytes = 0;
 
@@ -102,8 +103,7 @@ export class Logs {
     log.seq = event.seq;
     log.events.push(event);
     this.#count(kept, event.text, 1);
-    this.#kept.delete(session);
-    this.#kept.set(session, kept);
+    this.#toEnd(session, kept);
     if (sent && stream === STANDALONE) kept.lastSent = event.seq;
     this.#makeRoom(kept, log);
   }
@@ -145,6 +145,7 @@ export class Logs {
     const head = session.length + AROUND;
     const made: Kept = { streams: new Map(), size: 0, bytes: 0, head, lastPost: 0, lastSent: 0 };
     this.#kept.set(session, made);
+    this.#latest = made;
     this.#weigh(made, head);
     return made;
   }
@@ -157,6 +158,13 @@ export class Logs {
     kept.streams.set(stream, made);
     this.#weigh(kept, kept.head);
     return made;
+  }
+
+  #toEnd(session: SessionId, kept: Kept): void {
+    if (this.#latest === kept) return;
+    this.#latest = kept;
+    this.#kept.delete(session);
+    this.#kept.set(session, kept);
   }
 
   #makeRoom(kept: Kept, grown: Log): void {

@@ -23,7 +23,11 @@ export class SessionsFile implements SessionChanges {
 
   constructor(plan: CompactedPlan, ended: Ended) {
     this.#ended = ended;
-    this.#journal = new Compacted(plan, { bytes: () => this.#bytes(), lines: () => this.#lines() });
+    this.#journal = new Compacted(plan, {
+      bytes: () => this.#bytes(),
+      count: () => this.#records.size + this.#notes.size + this.#ended.size,
+      lines: () => this.#lines(),
+    });
   }
 
   /**
