@@ -83,12 +83,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
 }
 
-async function makeRooms(
-  plan: BridgePlan,
-  endpoint: Endpoint,
-  keep: Keep,
-  report: Reporter,
-): Promise<Rooms> {
+async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
   const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan)]);
   const starts = new Starts();

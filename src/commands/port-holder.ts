@@ -28,7 +28,9 @@ async function folderOfBridge(host: string, port: number): Promise<string | unde
 /** /proc/net/tcp names the socket of a port, and /proc/<pid>/fd who has it open (proc(5)). */
 function findListener(port: number): number | undefined {
   const inodes = new Set(['tcp', 'tcp6'].flatMap((table) => listening(table, port)));
-  return inodes.size === 0 ? undefined : pids().find((pid) => socketsOf(pid).some((inode) => inodes.has(inode)));
+  return inodes.size === 0
+    ? undefined
+    : pids().find((pid) => socketsOf(pid).some((inode) => inodes.has(inode)));
 }
 
 const LISTEN = '0A';
@@ -43,13 +45,17 @@ function listening(table: string, port: number): string[] {
 }
 
 function pids(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 function socketsOf(pid: number): string[] {
   try {
     const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${fd}`))?.[1] ?? []);
+    return readdirSync(folder).flatMap(
+      (fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${fd}`))?.[1] ?? [],
+    );
   } catch {
     // Somebody else's, or gone.
     return [];

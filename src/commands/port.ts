@@ -32,7 +32,7 @@ const CONFIGS = [
 export function choosePort(
   options: Pick<Options, 'port' | 'path'>,
   folder: string,
-  remembered: () => number | undefined,
+  remembered: () => number | undefined = () => undefined,
 ): PortChoice {
   if (options.port !== undefined) return { candidates: [options.port], fixed: true, from: '--port' };
   return configuredPort(readConfigs(folder), options.path) ?? lastPort(remembered()) ?? firstFree();

@@ -1,5 +1,5 @@
 // Whether a process runs. A number alone is not a process, numbers are used again: when it started tells them apart.
-import { execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** How long `ps` may take (ms). */
@@ -44,12 +44,12 @@ function startByPs(pid: number): string | undefined {
   // In one language and zone, whoever asks.
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   try {
-    const options = {
+    const options: ExecFileSyncOptionsWithStringEncoding = {
       env,
       encoding: 'utf8',
       timeout: PS_DEADLINE,
       stdio: ['ignore', 'pipe', 'ignore'],
-    } as const;
+    };
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], options).trim() || undefined;
   } catch {
     return undefined;

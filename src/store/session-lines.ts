@@ -13,9 +13,9 @@ export interface SessionChanges {
 /** Equal records have equal lines. */
 export function recordLine(record: SessionRecord): string {
   const { id, initialize, revision, initialized, setLevel, usedAt } = record;
-  const subscriptions = [...record.subscriptions];
+  const [subscriptions, shown] = [[...record.subscriptions], [...record.shown]];
   return JSON.stringify({
-    record: { id, initialize, revision, initialized, setLevel, subscriptions, usedAt },
+    record: { id, initialize, revision, initialized, setLevel, subscriptions, shown, usedAt },
   });
 }
 
@@ -47,11 +47,11 @@ export function applySessionLine(line: string, changes: SessionChanges): boolean
 
 function applyRecord(value: Record<string, unknown>, changes: SessionChanges): boolean {
   const { id, initialize, revision, initialized, setLevel, usedAt } = value;
-  const subscriptions = pairsOf(value.subscriptions);
+  const [subscriptions, shown] = [pairsOf(value.subscriptions), pairsOf(value.shown)];
   if (typeof id !== 'string' || typeof initialize !== 'string' || typeof usedAt !== 'number') return false;
   if (!isTextOrNone(revision) || !isTextOrNone(initialized) || !isTextOrNone(setLevel)) return false;
-  if (!subscriptions) return false;
-  changes.save({ id, initialize, revision, initialized, setLevel, subscriptions, usedAt });
+  if (!subscriptions || !shown) return false;
+  changes.save({ id, initialize, revision, initialized, setLevel, subscriptions, shown, usedAt });
   return true;
 }
 
