@@ -85,7 +85,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
 
 async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
-  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan)]);
+  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan, keep.folder)]);
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
