@@ -169,7 +169,10 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
       await ended;
       await endpoint.close();
-      report({ kind: 'bridge.stopped', kept: keep.folder === undefined ? undefined : registry.size });
+      report({
+        kind: 'bridge.stopped',
+        kept: keep.folder === undefined ? undefined : [...keep.store.records()].length,
+      });
       keep.close();
     },
     hasten: () => {

@@ -88,7 +88,7 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'bridge.offered': ['info', `Register it once: ${REGISTER}`],
   'bridge.warned': ['warn', 'MCP_BRIDGE_X is not known.'],
   'bridge.stopping': ['info', 'Stopping.'],
-  'bridge.stopped': ['info', 'Stopped.'],
+  'bridge.stopped': ['info', 'Stopped; 2 sessions are kept for the next start.'],
   'session.opened': ['info', 'connected (2025-11-25)'],
   'session.closed': ['info', 'ended its session'],
   'session.dormant': ['info', 'idle: its server is stopped, and started again by its next call'],
