@@ -44,13 +44,8 @@ function startByPs(pid: number): string | undefined {
   // In one language and zone, whoever asks.
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   try {
-    const options = {
-      env,
-      encoding: 'utf8',
-      timeout: PS_DEADLINE,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    } as const;
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], options).trim() || undefined;
+    const args = ['-o', 'lstart=', '-p', String(pid)];
+    return execFileSync('ps', args, { env, encoding: 'utf8', timeout: PS_DEADLINE, stdio: 'pipe' }).trim() || undefined;
   } catch {
     return undefined;
   }
