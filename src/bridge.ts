@@ -1,5 +1,5 @@
 // The hall: makes each room and joins their doors. Decides nothing.
-import { Backend } from './backend/backend.js';
+import { ChildBackend } from './backend/backend.js';
 import { Generations } from './backend/generations.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
@@ -81,7 +81,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
   const timeouts = code.debugged ? { ...options, startTimeout: undefined, drainTimeout: undefined } : options;
   const startBackend: StartBackend = (doors) => {
     watch.mark('started');
-    return new Backend({ ...generations.current, spawn, timeouts }, doors);
+    return new ChildBackend({ ...generations.current, spawn, timeouts }, doors);
   };
   const registry = new Registry({
     ...{ options, startBackend, starts, store: new MemoryStore(), serverName: code.name },

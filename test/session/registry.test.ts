@@ -1,6 +1,6 @@
 // All sessions of one server: each with a backend of its own, found by its id for as long as it lives.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, requestText } from '../../src/protocol/jsonrpc.js';
 import { Registry } from '../../src/session/registry.js';
@@ -28,7 +28,8 @@ class Town implements AsyncDisposable {
   readonly registry = new Registry({
     store: new MemoryStore(),
     options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe' },
-    startBackend: (doors) => new Backend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
+    startBackend: (doors) =>
+      new ChildBackend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),
     serverName: 'server',
     standing: () => UNCHANGED,
