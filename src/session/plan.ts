@@ -20,7 +20,7 @@ export type SessionReport =
 export interface SessionPlan {
   readonly id: string;
   readonly store: Store;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry' | 'isolation'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly report: (report: SessionReport) => void;

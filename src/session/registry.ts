@@ -11,7 +11,7 @@ import { Snapshots } from './snapshot.js';
 
 export interface RegistryPlan {
   readonly store: Store;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry'>;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'retry' | 'isolation'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly serverName: string;

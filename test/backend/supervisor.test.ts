@@ -398,7 +398,7 @@ describe('with time in the hands of the test', () => {
       expect(supervisor.serving).toBeUndefined();
       at(backends, 1).drained();
       await pass(50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
       play.ready(2);
       expect(supervisor.serving?.generation).toBe(2);
     });
@@ -407,7 +407,7 @@ describe('with time in the hands of the test', () => {
       const { supervisor, told } = await ready();
       supervisor.replace('stop-first');
       await pass(TIMEOUTS.drainTimeout + 50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
     });
 
     test('while the next start is waited for starts it at once', async () => {

@@ -112,7 +112,7 @@ it('a second session is told that the server can run only once, the first one go
   );
   expect(await first.call('version')).toBe('1');
   expect(second).toMatch(
-    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/,
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./,
   );
 });
 
@@ -130,7 +130,7 @@ it('code that becomes exclusive with two sessions: one serves, the other is told
   const later = (await ask()).sort();
   expect([now[0], later[0]]).toEqual(['2', '2']);
   const told =
-    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/;
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./;
   expect(later[1]).toContain('Not run: this server can run only once');
   expect(now[1]).toMatch(told);
   expect(later[1]).toMatch(told);

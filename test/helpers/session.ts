@@ -68,7 +68,13 @@ export class Scene implements AsyncDisposable {
       {
         id: 'session',
         store: this.store,
-        options: { holdTimeout: 55_000, idleTimeout: 1_800_000, retry: 'safe', ...options },
+        options: {
+          holdTimeout: 55_000,
+          idleTimeout: 1_800_000,
+          retry: 'safe',
+          isolation: 'session',
+          ...options,
+        },
         startBackend: (doors) => new ChildBackend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
         starts: this.starts,
         snapshots: new Snapshots(),

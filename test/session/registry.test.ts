@@ -27,7 +27,7 @@ class Town implements AsyncDisposable {
   readonly labels: string[] = [];
   readonly registry = new Registry({
     store: new MemoryStore(),
-    options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe' },
+    options: { holdTimeout: 55_000, idleTimeout: LIMIT, retry: 'safe', isolation: 'session' },
     startBackend: (doors) =>
       new ChildBackend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),
