@@ -52,7 +52,7 @@ export class Pool {
   #start(): SharedBackend | undefined {
     if (this.#isExclusive) for (const old of this.#alive) old.yield();
     // What is ending may still hold what the server needs for itself, whether that is known or not.
-    if ([...this.#alive].some(({ isEnding }) => isEnding || this.#isExclusive)) return undefined;
+    if ([...this.#alive].some(({ isEnding }) => isEnding)) return undefined;
     const shared = new SharedBackend(this.#plan, {
       onYield: () => {
         this.#isExclusive = true;

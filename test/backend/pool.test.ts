@@ -233,6 +233,16 @@ describe('who gets up', () => {
     expect([room.children.all.length, two?.told.at(-1)]).toEqual([2, 'ready 1']);
   });
 
+  test('before there was a backend for it needs none', async () => {
+    const room = new Room();
+    const [one] = await room.guests(1);
+    one?.supervisor.release();
+    const [two] = await room.guests(1);
+    two?.supervisor.release();
+    await pass(1_000);
+    expect([two?.told, room.children.all.length]).toEqual([['started 1', 'stopped 1'], 1]);
+  });
+
   test('hastens the end of the backend once, however many wait for it [cli.stop]', async () => {
     const room = new Room({}, true);
     const guests = await room.guests(3);
@@ -337,6 +347,8 @@ describe('a new generation, stop-first', () => {
   test('moves who was just being introduced, without a loss [rollout.exclusive]', async () => {
     const room = new Room({ initialize: silent }, true);
     const guests = await room.guests(2);
+    // Their clients' initialize is in flight.
+    for (const guest of guests) guest.isBusy = true;
     room.generation = 2;
     const third = new Guest(room);
     third.supervisor.want();
@@ -346,6 +358,18 @@ describe('a new generation, stop-first', () => {
     );
     expect(third.told).toEqual(['started 2']);
     expect([room.living, room.children.all.length, room.starts.lastExit]).toEqual([1, 2, undefined]);
+  });
+
+  test('does not wait for the introduction of who has just sat down [rollout.exclusive]', async () => {
+    const room = new Room();
+    const [one] = await room.guests(1);
+    const late = new Guest(room);
+    late.isBusy = true;
+    late.supervisor.want();
+    room.generation = 2;
+    one?.supervisor.replace('stop-first');
+    await pass(100);
+    expect(late.told).toEqual(['started 1', 'lost 1', 'stopped 1', 'started 2', 'ready 2']);
   });
 
   test('known of the server, makes way for whoever comes new, too [rollout.exclusive]', async () => {

@@ -130,6 +130,14 @@ describe('a request', () => {
   });
 });
 
+test('a server that ends with who leaves is told nothing more', () => {
+  const room = new Room();
+  room.send(room.one, requestText(1, 'resources/subscribe', { uri: 'a:/' }));
+  room.send(room.one, requestText(2, 'a'));
+  room.board.drop(room.one, true);
+  expect(room.written).toHaveLength(2);
+});
+
 describe('progress', () => {
   const ask = (token: string, more = '') =>
     `{"jsonrpc":"2.0","id":1,"method":"a","params":{${more}"_meta":{"progressToken":${token}}}}`;
@@ -260,6 +268,7 @@ describe('what the server says of itself', () => {
   test('is of the only one who waits for an answer, if it names no request', () => {
     const room = new Room();
     room.send(room.two, requestText(1, 'a'));
+    room.board.ask('the bridge/asks', {});
     room.say(other);
     expect([room.one.texts, room.two.texts]).toEqual([[], [other]]);
   });
