@@ -1,6 +1,7 @@
 // The hall: makes each room and joins their doors. Decides nothing.
-import { Backend } from './backend/backend.js';
+import { ChildBackend } from './backend/backend.js';
 import { Generations } from './backend/generations.js';
+import { Pool } from './backend/pool.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
@@ -90,10 +91,20 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, repor
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
   const timeouts = code.debugged ? { ...options, startTimeout: undefined, drainTimeout: undefined } : options;
-  const startBackend: StartBackend = (doors) => {
+  const startChild: StartBackend = (doors) => {
     watch.mark('started');
-    return new Backend({ ...generations.current, spawn, timeouts }, doors);
+    return new ChildBackend({ ...generations.current, spawn, timeouts }, doors);
   };
+  const replace = code.debugged ? 'stop-first' : options.replace;
+  const makePool = () =>
+    new Pool({
+      startBackend: startChild,
+      newest: () => generations.current.number,
+      isExclusive: replace === 'stop-first',
+      version: plan.version,
+      report: (told) => report({ label: code.name, ...told }),
+    });
+  const startBackend = options.isolation === 'shared' ? makePool().seat : startChild;
   const registry = new Registry({
     ...{ options, startBackend, starts, store: keep.store, serverName: code.name },
     ...{ tag: plan.project.tag, project: plan.project.name },
@@ -106,7 +117,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, repor
     specAfter: (result) => specAfter(spec, run, result),
     ...{ generations, starts, options, report },
     sessions: () => registry.sessions(),
-    replace: code.debugged ? 'stop-first' : options.replace,
+    replace,
   });
   const watch: CodeWatch = watchCode(code, plan, rollout, report);
   return { keep, endpoint, registry, starts, generations, rollout, code, watch, report };

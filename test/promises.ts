@@ -30,8 +30,7 @@ export const PROMISES = {
   'http.health': { built: 'partly', says: '/health tells state, sessions, calls, processes and the last exit; /ready in a status' },
   'http.metrics': { built: 'no', says: '/metrics for Prometheus' },
 
-  // One backend per session is the only way.
-  'session.dedicated': { built: 'partly', says: 'no client sees anything of another' },
+  'session.dedicated': { built: 'yes', says: 'no client sees anything of another' },
   'session.same-id': { built: 'yes', says: 'an id works until its session is ended, whatever happens to the server' },
   'session.recreate': { built: 'yes', says: 'an id that is not on record is served under the same id' },
   'session.replay': { built: 'yes', says: 'a new server is told first what the client told the old one, in that order' },
@@ -57,6 +56,7 @@ export const PROMISES = {
   'watch.pause': { built: 'yes', says: 'paused, changes are noted; resumed, they make one rollout' },
 
   'rollout.proof': { built: 'yes', says: 'new code is proven by the first session that takes it up' },
+  // By its words only, not by how long it takes to start; and it is found out anew by each bridge.
   'rollout.exclusive': { built: 'partly', says: 'a server that can run only once is found out, and stops before the next one starts' },
 
   'supervise.crash': { built: 'yes', says: 'a lost server is started again, ever later; one that does not start is left until a call' },

@@ -8,6 +8,33 @@ import type { ChildEnd, Spawn, SpawnSpec } from './spawn.js';
 import type { Exit } from './starts.js';
 import { type BackendEffect, type BackendInput, type BackendState, backendStep, STARTING } from './state.js';
 
+/** What serves a session: a process of its own, or a seat at one that several share (seat.ts). */
+export interface Backend {
+  readonly generation: number;
+  /** Undefined where there is no process, or none yet. */
+  readonly pid: number | undefined;
+  readonly state: BackendState['name'];
+  /** On its way out: calls in flight may finish, or it is being ended. */
+  readonly isLeaving: boolean;
+  readonly hasEnded: boolean;
+  /** How it ended, or what is known so far. */
+  readonly exit: Exit;
+  /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
+  send(text: string): 'sent' | 'full' | 'gone';
+  /** Its handshake is done: it serves. */
+  handshaken(): void;
+  /** It answered the handshake with an error: it will not serve. */
+  refuse(reason: string): void;
+  /** No new calls: it ends when `drained` is called, or after the drain timeout if that is to be heeded. */
+  drain(isLimited: boolean): void;
+  drained(): void;
+  stop(): void;
+  /** The current wait is over: the next rung of the ladder. */
+  hasten(): void;
+  /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
+  kill(): void;
+}
+
 export interface BackendDoors {
   /** A message from the server. */
   onLine(backend: Backend, line: Line): void;
@@ -44,7 +71,7 @@ const PIPE_GRACE = 250;
 const KILL_GRACE = 2_000;
 const POLL = { first: 5, longest: 100 };
 
-export class Backend {
+export class ChildBackend implements Backend {
   readonly generation: number;
   /** Undefined where the process could not be spawned. */
   readonly pid: number | undefined;
@@ -88,7 +115,6 @@ export class Backend {
     return this.#state.name;
   }
 
-  /** On its way out: calls in flight may finish, or it is being ended. */
   get isLeaving(): boolean {
     return this.state === 'draining' || this.state === 'stopping';
   }
@@ -97,7 +123,6 @@ export class Backend {
     return this.state === 'stopped' || this.state === 'crashed';
   }
 
-  /** How it ended, or what is known so far. */
   get exit(): Exit {
     const { code, signal } = this.#end?.kind === 'exited' ? this.#end : { code: null, signal: null };
     return {
@@ -109,23 +134,19 @@ export class Backend {
     };
   }
 
-  /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
   send(text: string): 'sent' | 'full' | 'gone' {
     return this.#end ? 'gone' : this.#pipes.send(text);
   }
 
-  /** Its handshake is done: it serves. */
   handshaken(): void {
     this.#input('handshaken');
   }
 
-  /** It answered the handshake with an error: it will not serve. */
   refuse(reason: string): void {
     this.#reason ??= reason;
     this.#input('refused');
   }
 
-  /** No new calls: it ends when `drained` is called, or after the drain timeout if that is to be heeded. */
   drain(isLimited: boolean): void {
     this.#drainLimited = isLimited;
     this.#input('drain');
@@ -140,12 +161,10 @@ export class Backend {
     this.#input('stop');
   }
 
-  /** The current wait is over: the next rung of the ladder. */
   hasten(): void {
     this.#input('deadline');
   }
 
-  /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
   kill(): void {
     if (this.pid === undefined || this.hasEnded) return;
     this.#findEscaped();

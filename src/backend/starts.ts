@@ -22,6 +22,7 @@ export class Starts {
   #failures = 0;
   #lastTry = Number.NEGATIVE_INFINITY;
   #restarts = 0;
+  #lastPid: number | undefined;
   #lastExit: Exit | undefined;
   #closed = false;
 
@@ -59,16 +60,20 @@ export class Starts {
     return this.halted && now - this.#lastTry < TRY_EVERY;
   }
 
-  began(now: number, instead: boolean): void {
+  /** `instead`: in the place of a lost one. A process that several sessions share is begun by each of them, and counts once. */
+  began(now: number, instead: boolean, pid: number | undefined): void {
     this.#lastTry = now;
-    if (instead) this.#restarts += 1;
+    if (instead && (pid === undefined || pid !== this.#lastPid)) this.#restarts += 1;
+    this.#lastPid = pid;
   }
 
   becameReady(): void {
     this.#failures = 0;
   }
 
+  /** Sessions that share a backend lose it with the same exit, which is one loss. */
   wasLost(exit: Exit): void {
+    if (exit === this.#lastExit) return;
     this.#lastExit = exit;
     if (exit.whileStarting) this.#failures += 1;
   }

@@ -10,7 +10,7 @@ export interface SupervisorDoors {
   onStarted(backend: Backend): void;
   /** It serves from now on. What another one was serving drains. */
   onReady(backend: Backend): void;
-  /** The one that was serving or starting is gone; nothing more can be sent to it. */
+  /** The one that was serving or starting is gone, or takes no more calls. */
   onLost(backend: Backend): void;
   /** A newcomer ended before it could take over; what served goes on serving. */
   onNextLost(backend: Backend): void;
@@ -54,6 +54,11 @@ export class Supervisor {
   /** The backend that calls go to, if one is ready. */
   get serving(): Backend | undefined {
     return this.#current?.state === 'ready' ? this.#current : undefined;
+  }
+
+  /** The generation of the backend that serves or is to serve. */
+  get generation(): number | undefined {
+    return this.#current?.generation;
   }
 
   /** Every process that is not gone yet: serving, starting, draining, stopping. */
@@ -172,7 +177,6 @@ export class Supervisor {
   }
 
   #start(): Backend {
-    this.#starts.began(performance.now(), this.#policy.name === 'on' && this.#policy.losses > 0);
     const backend = this.#startBackend({
       onLine: (from, line) => this.#doors.onLine(from, line),
       onState: (from) => this.#onState(from),
@@ -180,6 +184,8 @@ export class Supervisor {
       report: (report) => this.#doors.report(report),
     });
     this.#alive.add(backend);
+    const isInstead = this.#policy.name === 'on' && this.#policy.losses > 0;
+    this.#starts.began(performance.now(), isInstead, backend.pid);
     return backend;
   }
 
@@ -189,10 +195,11 @@ export class Supervisor {
       if (backend === this.#current) this.#serve(backend);
       else if (backend === this.#next) this.#input({ kind: 'next-ready' });
     }
-    if (backend.state === 'crashed' && backend === this.#current) {
-      clearTimeout(this.#settling);
-      this.#doors.onLost(backend);
-    }
+    const isOver = backend.state === 'crashed' || backend.state === 'draining';
+    if (!isOver || backend !== this.#current) return;
+    clearTimeout(this.#settling);
+    this.#doors.onLost(backend);
+    if (backend.state !== 'crashed') this.#input({ kind: 'yields' });
   }
 
   #onSilent(backend: Backend): void {

@@ -34,7 +34,7 @@ export interface RolloutPlan {
   readonly generations: Generations;
   readonly starts: Starts;
   readonly sessions: () => Iterable<Session>;
-  readonly options: Pick<Options, 'serveOld'>;
+  readonly options: Pick<Options, 'serveOld' | 'isolation'>;
   readonly replace: 'start-first' | 'stop-first';
   readonly report: (report: RolloutReport) => void;
 }
@@ -176,6 +176,8 @@ export class Rollout {
 
   #refuse(): void {
     this.#changing = false;
+    // What runs from now on runs without a build: what mends it is a change.
+    this.#isFirst = false;
     this.#refusal = this.#failure ?? this.#refusal;
     this.#plan.starts.open(false);
     const { serveOld } = this.#plan.options;
@@ -251,13 +253,13 @@ export class Rollout {
     if (roll !== this.#roll || session.state === 'closed') return;
     const outcome = await this.#takeUp(session, roll);
     if (roll !== this.#roll || outcome.kind !== 'failed') return;
-    this.#refused.set(session, failureOf(outcome.exit));
+    this.#refused.set(session, this.#failureOf(outcome.exit));
     if (!this.#changing) this.#letGo(session);
   }
 
   /** A server that can run only once makes the old one stop first, from then on. */
   async #takeUp(session: Session, roll: number): Promise<TakenUp> {
-    const outcome = await session.takeUp(this.#how);
+    const outcome = await session.takeUp(this.#how, this.#plan.generations.current.number);
     if (roll !== this.#roll) return outcome;
     if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit)) {
       this.#how = 'stop-first';
@@ -272,9 +274,13 @@ export class Rollout {
   }
 
   #failed(exit: Exit): void {
-    this.#failure = failureOf(exit);
+    this.#failure = this.#failureOf(exit);
     this.#plan.report({ kind: 'rollout.failed', exit });
     this.#input('roll-failed');
+  }
+
+  #failureOf(exit: Exit): CallFailure {
+    return isExclusive(exit) ? runsOnce(exit, this.#plan.options.isolation) : newcomerFailed(exit);
   }
 
   #waitingFor(): WaitingFor | undefined {
@@ -284,10 +290,6 @@ export class Rollout {
       return { what: 'still building', why: `${build.name}, ${cause}` };
     return this.#changing ? { what: 'files are still changing', why: cause } : undefined;
   }
-}
-
-function failureOf(exit: Exit): CallFailure {
-  return isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit);
 }
 
 /** Whoever has waited longest first, then who was used last. */

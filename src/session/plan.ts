@@ -21,7 +21,7 @@ export type SessionReport =
 export interface SessionPlan {
   readonly store: Store;
   readonly places: Places;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry'>;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry' | 'isolation'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly report: (report: SessionReport) => void;

@@ -1,7 +1,7 @@
 // Backends on real processes: started, listened to, spoken to, and none left behind.
 import { inspect } from 'node:util';
 import { onTestFailed } from 'vitest';
-import { Backend, type BackendReport } from '../../src/backend/backend.js';
+import { type Backend, type BackendReport, ChildBackend } from '../../src/backend/backend.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import type { Line } from '../../src/protocol/jsonrpc.js';
 import { descendantsOf, findProcess, isAlive, type Process, untilGone } from '../helpers/processes.js';
@@ -48,7 +48,7 @@ export class Lives {
     const states: string[] = [];
     const reports: BackendReport[] = [];
     const told: string[] = [];
-    const backend = new Backend(
+    const backend = new ChildBackend(
       { spec, spawn, number: generation, timeouts: { ...TIMEOUTS, ...timeouts } },
       {
         onLine: (_, line) => {

@@ -1,6 +1,6 @@
 // Which backend serves, when the next one starts, and what a release leaves behind: nothing.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { type Backend, ChildBackend } from '../../src/backend/backend.js';
 import { loadSpawn, type Spawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import { describeExit, Starts } from '../../src/backend/starts.js';
 import { Supervisor } from '../../src/backend/supervisor.js';
@@ -20,7 +20,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
   const supervisor = new Supervisor(
     (doors) => {
       const plan = { spec, spawn, number: backends.length + 1, timeouts: TIMEOUTS };
-      const backend = new Backend(plan, doors);
+      const backend = new ChildBackend(plan, doors);
       backends.push(backend);
       return backend;
     },
@@ -398,7 +398,7 @@ describe('with time in the hands of the test', () => {
       expect(supervisor.serving).toBeUndefined();
       at(backends, 1).drained();
       await pass(50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
       play.ready(2);
       expect(supervisor.serving?.generation).toBe(2);
     });
@@ -407,7 +407,7 @@ describe('with time in the hands of the test', () => {
       const { supervisor, told } = await ready();
       supervisor.replace('stop-first');
       await pass(TIMEOUTS.drainTimeout + 50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
     });
 
     test('while the next start is waited for starts it at once', async () => {

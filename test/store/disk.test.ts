@@ -31,7 +31,8 @@ const CHANGES = {
     .record({ id: session, revision: fc.option(text, { nil: undefined }), value: text, usedAt: fc.nat(2) })
     .map(({ id, revision, value, usedAt }): Op => {
       const subscriptions = new Map(usedAt === 0 ? [] : [['uri', value]]);
-      const record: SessionRecord = { id, initialize: value, revision, subscriptions, usedAt };
+      const shown = subscriptions;
+      const record: SessionRecord = { id, initialize: value, revision, subscriptions, shown, usedAt };
       return { says: `save ${id}`, sessions: (store) => store.save(record) };
     }),
   forget: session.map(
@@ -368,6 +369,7 @@ function makeStores() {
     id,
     initialize: '{"id":0}',
     subscriptions: new Map([['file:///a', '{"id":1}']]),
+    shown: new Map([['tools/list', 'digest']]),
     usedAt: 1,
   });
   return { folder, open, record };

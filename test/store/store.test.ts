@@ -191,7 +191,10 @@ describe.each(KINDS)('bounds $kind', ({ makeStore, runs }) => {
 });
 
 describe.each(KINDS)('what a store $kind knows of a session', ({ makeStore }) => {
-  const record: SessionRecord = { id: S, initialize: '{}', subscriptions: new Map([['a', 'b']]), usedAt: 1 };
+  const record: SessionRecord = {
+    ...{ id: S, initialize: '{}', usedAt: 1 },
+    ...{ subscriptions: new Map([['a', 'b']]), shown: new Map([['tools/list', 'c']]) },
+  };
 
   test('is its record, until it is forgotten or ended', () => {
     const store = makeStore();
