@@ -1,6 +1,8 @@
 // The hall: makes each room and joins their doors. Decides nothing.
+import { randomUUID } from 'node:crypto';
 import { Backend } from './backend/backend.js';
 import { Generations } from './backend/generations.js';
+import { Guard } from './backend/guard.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
@@ -47,6 +49,7 @@ interface Rooms {
   readonly rollout: Rollout;
   readonly code: Code;
   readonly watch: CodeWatch;
+  readonly guard: Guard;
   readonly report: Reporter;
 }
 
@@ -65,6 +68,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const ops = { health, isReady: () => health().status === 'healthy' };
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
+  void reapLeft(rooms);
   return {
     restart: () => rollout.force(),
     pause: () => watch.toggle(),
@@ -72,16 +76,23 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
 }
 
+async function reapLeft({ guard, report }: Rooms): Promise<void> {
+  const processes = await guard.reap();
+  if (processes.length > 0) report({ kind: 'bridge.reaped', processes });
+}
+
 async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
   const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan)]);
+  // No state is kept yet: what it leaves behind has a mark that no other bridge knows, and is written nowhere.
+  const guard = new Guard({ mark: randomUUID(), file: undefined });
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
   const timeouts = code.debugged ? { ...options, startTimeout: undefined, drainTimeout: undefined } : options;
   const startBackend: StartBackend = (doors) => {
     watch.mark('started');
-    return new Backend({ ...generations.current, spawn, timeouts }, doors);
+    return new Backend({ ...generations.current, spawn, timeouts, guard }, doors);
   };
   const registry = new Registry({
     ...{ options, startBackend, starts, store: new MemoryStore(), serverName: code.name },
@@ -90,14 +101,17 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
   });
   const { build, run } = code;
   const rollout: Rollout = new Rollout({
-    build: build && { name: build.name, begin: () => beginBuild(build, plan, spawn, watch, report) },
+    build: build && {
+      name: build.name,
+      begin: () => beginBuild(build, plan, { spawn, guard, watch, report }),
+    },
     specAfter: (result) => specAfter(spec, run, result),
     ...{ generations, starts, options, report },
     sessions: () => registry.sessions(),
     replace: code.debugged ? 'stop-first' : options.replace,
   });
   const watch: CodeWatch = watchCode(code, plan, rollout, report);
-  return { endpoint, registry, starts, generations, rollout, code, watch, report };
+  return { endpoint, registry, starts, generations, rollout, code, watch, guard, report };
 }
 
 function factsOf(
@@ -128,7 +142,7 @@ function factsOf(
 }
 
 function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
-  const { registry, endpoint, rollout, watch, report } = rooms;
+  const { registry, endpoint, rollout, watch, guard, report } = rooms;
   let hastened = false;
   // A client that is not connected yet has no call to lose.
   const running = () =>
@@ -154,6 +168,7 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
       await ended;
       await endpoint.close();
+      guard.close();
       report({ kind: 'bridge.stopped' });
     },
     hasten: () => {

@@ -1,6 +1,7 @@
 // The hall's second door: the server's code. What there is to watch, to build and to run, joined to the rollout.
 import path from 'node:path';
 import type { Spawn, SpawnSpec } from './backend/spawn.js';
+import type { ChildGuard } from './backend/tree.js';
 import type { Options } from './options.js';
 import type { Reporter } from './report/report.js';
 import { type Build, type BuildPlan, runBuild } from './rollout/build.js';
@@ -36,17 +37,23 @@ export async function findCode({ options, spec }: CodePlan): Promise<Code> {
   return { ...inferred, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
 }
 
+interface BuildRooms {
+  readonly spawn: Spawn;
+  readonly guard: ChildGuard;
+  readonly watch: CodeWatch;
+  readonly report: Reporter;
+}
+
 /** Begins a build, and tells the watch that it may write files. */
 export function beginBuild(
   build: BuildPlan,
   { options, spec }: CodePlan,
-  spawn: Spawn,
-  watch: CodeWatch,
-  report: Reporter,
+  { spawn, guard, watch, report }: BuildRooms,
 ): Build {
   watch.mark('build-began');
   const running = runBuild(build, {
     spawn,
+    guard,
     cwd: spec.cwd,
     env: spec.env,
     killTimeout: options.killTimeout,
