@@ -11,9 +11,11 @@ afterEach(() => lives.end());
 
 /** Ends by SIGTERM only. */
 const SERVER = 'setInterval(() => {}, 1000);';
-/** A daemon: its parent has ended, and it is in a session of its own. Its pid is told on stderr. */
+/** Tells its pid, and a polite end, on stderr. */
+const DAEMON = "trap 'echo polite >&2; exit' TERM; echo daemon $$ >&2; sleep 1000 & wait";
+/** Its parent has ended, and it is in a session of its own. */
 const STARTS_DAEMON = `require('node:child_process').spawn(
-  'sh', ['-c', 'setsid sh -c "echo daemon \\\\$\\\\$ >&2; exec sleep 1000" &'], { stdio: ['ignore', 'ignore', 'inherit'] });`;
+  'sh', ['-c', 'setsid sh -c "$0" &', ${JSON.stringify(DAEMON)}], { stdio: ['ignore', 'ignore', 'inherit'] });`;
 
 /** Notes what it is told, and gives marks of this test alone. */
 function makeGuard() {
@@ -66,6 +68,7 @@ describe.runIf(process.platform === 'linux')('a daemon of a server', () => {
     const daemon = await daemonOf(life);
     await untilSilent(life);
     expect(isAlive(daemon)).toBe(false);
+    expect(stderrOf(life)).toContain('polite');
   });
 
   test('of another one lives on', async () => {

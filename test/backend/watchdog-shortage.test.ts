@@ -60,7 +60,7 @@ onPosix('one that has lost its reader is replaced, and what is written to it is 
   first.emit('exit', null, 'SIGKILL');
   watchdog.set([13]);
   // Late news of the first one does not concern the second.
-  first.emit('exit', null, 'SIGKILL');
+  first.stdin?.emit('error', new Error('EPIPE'));
   watchdog.set([14]);
   expect(second.read.trimEnd().split('\n').slice(-2)).toEqual(['13', '14']);
   expect(spawn).toHaveBeenCalledTimes(2);

@@ -27,13 +27,15 @@ async function endsAll(bridge: BridgeProcess, processes: readonly Process[], end
 
 describe.skipIf(process.platform !== 'linux')('a bridge that is killed', () => {
   it.each([
-    ['a server that would end by itself', fixture('echo'), 1],
-    ['a server that ignores SIGTERM and the end of stdin', STUBBORN, 1],
-    ['a server below a shell, with a child that ignores SIGTERM', BELOW_A_SHELL, 3],
-  ])('leaves nothing of %s [cli.stop supervise.tree]', async (_, server, size) => {
+    ['a server that would end by itself', fixture('echo'), 1, 'server ready'],
+    ['a server that ignores SIGTERM and the end of stdin', STUBBORN, 1, 'ignoring SIGTERM'],
+    ['a server below a shell, with a child that ignores SIGTERM', BELOW_A_SHELL, 3, 'is up'],
+  ])('leaves nothing of %s [cli.stop supervise.tree]', async (_, server, size, said) => {
     await using bridge = await startBridge({ server });
     await using _client = await connectV1(bridge.url);
-    const tree = await until(() => atLeast(size, bridge.look()), 'its tree');
+    await bridge.untilSaid(said);
+    const tree = bridge.look();
+    expect(tree).toHaveLength(size);
     await endsAll(bridge, tree, () => bridge.kill());
   });
 
@@ -99,6 +101,7 @@ describe.skipIf(process.platform !== 'linux')('a bridge that is killed', () => {
 describe.skipIf(process.platform !== 'linux')('a watchdog', () => {
   it('is not there before there is anything to watch', async () => {
     await using bridge = await startBridge();
+    await bridge.health();
     expect(bridge.watchdog).toBeUndefined();
     await using _client = await connectV1(bridge.url);
     expect(bridge.watchdog).toBeDefined();
