@@ -16,8 +16,8 @@ export const PROMISES = {
   // The port that a folder had last is not kept, and who holds a port that is taken is not told.
   'cli.port': { built: 'partly', says: 'a folder keeps its port; one that is taken is said, never swapped' },
   'cli.command-missing': { built: 'yes', says: 'a command that cannot be run is one line that tells where it was looked for' },
-  // A killed bridge leaves servers that ignore the end of stdin; what is kept is not counted.
-  'cli.stop': { built: 'partly', says: 'signals wait for calls a bounded time, then every process of every server ends' },
+  // No state is kept: what left its group outlives a killed bridge, and what is kept is not counted.
+  'cli.stop': { built: 'partly', says: 'signals wait for calls a bounded time, then every process of every server ends; a killed bridge leaves no group' },
   'cli.register': { built: 'no', says: 'writes one entry of a client’s own config and nothing else' },
   'cli.debug': { built: 'partly', says: 'a server under a debugger is not hurried, and never runs twice' },
 
