@@ -15,7 +15,7 @@ export const PROMISES = {
   'cli.usage': { built: 'yes', says: 'wrong words are one line, exit code 2, and nothing is started' },
   'cli.port': { built: 'yes', says: 'a folder keeps its port; one that is taken is said, never swapped' },
   'cli.command-missing': { built: 'yes', says: 'a command that cannot be run is one line that tells where it was looked for' },
-  'cli.stop': { built: 'yes', says: 'signals wait for calls a bounded time, then every process of every server ends' },
+  'cli.stop': { built: 'yes', says: 'signals wait for calls a bounded time, then every process of every server ends; a killed bridge leaves none' },
   'cli.register': { built: 'no', says: 'writes one entry of a client’s own config and nothing else' },
   'cli.debug': { built: 'partly', says: 'a server under a debugger is not hurried, and never runs twice' },
 

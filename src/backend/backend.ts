@@ -2,11 +2,12 @@
 
 import type { Options } from '../options.js';
 import type { Line } from '../protocol/jsonrpc.js';
-import { findEscaped, isTreeGone, signalTree } from './kill.js';
+import { withMark } from './marks.js';
 import { Pipes } from './pipes.js';
 import type { ChildEnd, Spawn, SpawnSpec } from './spawn.js';
 import type { Exit } from './starts.js';
 import { type BackendEffect, type BackendInput, type BackendState, backendStep, STARTING } from './state.js';
+import { type ChildGuard, Tree } from './tree.js';
 
 /** What serves a session: a process of its own, or a seat at one that several share (seat.ts). */
 export interface Backend {
@@ -62,6 +63,8 @@ export interface BackendPlan {
     readonly startTimeout: number | undefined;
     readonly drainTimeout: number | undefined;
   };
+  /** Ends it if the bridge cannot. */
+  readonly guard?: ChildGuard | undefined;
 }
 
 /** Time for a server to end by itself when its stdin has ended (ms). */
@@ -77,12 +80,12 @@ export class ChildBackend implements Backend {
   readonly pid: number | undefined;
   readonly #plan: BackendPlan;
   readonly #doors: BackendDoors;
+  readonly #tree: Tree;
   readonly #pipes: Pipes;
   readonly #startedAt = performance.now();
   #state: BackendState = STARTING;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
-  #escaped: readonly number[] = [];
   #end: ChildEnd | undefined;
   #reason: string | undefined;
   #whileStarting = true;
@@ -94,8 +97,12 @@ export class ChildBackend implements Backend {
     this.#plan = plan;
     this.#doors = doors;
     this.generation = plan.number;
-    const child = plan.spawn(plan.spec);
+    const { spec, guard } = plan;
+    const mark = guard?.newMark();
+    guard?.arm();
+    const child = plan.spawn(withMark(spec, mark));
     this.pid = child.pid;
+    this.#tree = new Tree({ pid: child.pid, command: spec.command, mark, guard });
     this.#pipes = new Pipes(child, {
       onLine: (line) => doors.onLine(this, line),
       onNoise: (text) => doors.report({ kind: 'backend.noise', text }),
@@ -166,9 +173,7 @@ export class ChildBackend implements Backend {
   }
 
   kill(): void {
-    if (this.pid === undefined || this.hasEnded) return;
-    this.#findEscaped();
-    signalTree(this.pid, 'SIGKILL', this.#escaped);
+    if (!this.hasEnded) this.#tree.signal('SIGKILL');
   }
 
   #input(input: BackendInput): void {
@@ -197,7 +202,7 @@ export class ChildBackend implements Backend {
       case 'end-stdin':
         return this.#endStdin();
       case 'signal':
-        if (this.pid !== undefined) signalTree(this.pid, effect.signal, this.#escaped);
+        return this.#tree.signal(effect.signal);
     }
   }
 
@@ -222,22 +227,16 @@ export class ChildBackend implements Backend {
   }
 
   #endStdin(): void {
-    this.#findEscaped();
+    this.#tree.look();
     this.#pipes.endStdin();
     this.#watchTree(POLL.first);
-  }
-
-  /** While the leader lives: nothing tells later whose children they were. */
-  #findEscaped(): void {
-    if (this.pid !== undefined && !this.#end) this.#escaped = findEscaped(this.pid);
   }
 
   /** Nothing tells when a group is empty, so it is asked: often at first, then less. */
   #watchTree(wait: number): void {
     this.#poll = setTimeout(() => {
       if (this.state !== 'stopping') return;
-      const gone = this.pid === undefined || (this.#end && isTreeGone(this.pid, this.#escaped));
-      if (gone) this.#input('emptied');
+      if (this.#tree.isGone()) this.#input('emptied');
       else this.#watchTree(Math.min(wait * 2, POLL.longest));
     }, wait);
   }
@@ -256,6 +255,7 @@ export class ChildBackend implements Backend {
   #onEnd(end: ChildEnd): void {
     if (this.#end) return;
     this.#end = end;
+    this.#tree.leaderEnded();
     if (end.kind === 'spawn-failed')
       this.#reason = `${this.#plan.spec.command[0]} could not be started: ${end.code}`;
     this.#input(end.kind === 'exited' ? 'exited' : 'spawn-failed');
@@ -267,6 +267,7 @@ export class ChildBackend implements Backend {
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#pipes.destroy();
+    this.#tree.forget();
     const ms = performance.now() - this.#startedAt;
     const crashed = this.state === 'crashed';
     this.#doors.report(

@@ -35,6 +35,7 @@ const WORDS: Words = {
   'bridge.offered': ({ register }) => info(`Register it once: ${register}`, { register }),
   'bridge.inferred': ({ from, hint }) => info(sentence(hint ? `${from}. ${hint}` : from)),
   'bridge.warned': ({ text }) => warn(text),
+  'bridge.reaped': ({ processes }) => reaped(processes.map(({ pid }) => pid)),
   'bridge.stopping': ({ running }) => info(stopping(running)),
   'bridge.stopped': ({ kept }) => info(stopped(kept)),
   'store.failed': ({ file, error: { message } }) =>
@@ -124,6 +125,13 @@ function crashed(exit: Exit): string {
 
 function halted(exit: Exit | undefined): string {
   return `server does not start${exit ? ` (${plain(describeExit(exit))})` : ''}; a call tries one start, at most every 5 s`;
+}
+
+/** Without their commands: words of a command line may be secrets. */
+function reaped(pids: readonly number[]): LogLine {
+  const what = pids.length === 1 ? '1 process' : `${pids.length} processes`;
+  const who = `${pids.length === 1 ? 'pid' : 'pids'} ${pids.join(', ')}`;
+  return warn(`Ended ${what} that an earlier bridge left behind (${who}).`, { pids });
 }
 
 function stopping(running: number): string {

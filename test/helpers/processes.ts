@@ -67,7 +67,8 @@ function readRow(pid: number): Row | undefined {
   return state && parent ? { pid, state, parent: Number(parent), startedAt: rest[17] } : undefined;
 }
 
-function commandOf(pid: number): string {
+/** The words it runs with. */
+export function commandOf(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 

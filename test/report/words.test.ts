@@ -36,6 +36,13 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'bridge.listening': { kind: 'bridge.listening', url: URL, command: 'node server.js' },
   'bridge.offered': { kind: 'bridge.offered', register: REGISTER },
   'bridge.warned': { kind: 'bridge.warned', text: 'MCP_BRIDGE_X is not known.' },
+  'bridge.reaped': {
+    kind: 'bridge.reaped',
+    processes: [
+      { pid: 12, command: 'node server.js' },
+      { pid: 13, command: 'sleep 60' },
+    ],
+  },
   'bridge.stopping': { kind: 'bridge.stopping', running: 0 },
   'bridge.stopped': { kind: 'bridge.stopped', kept: 2 },
   'session.opened': { kind: 'session.opened', revision: '2025-11-25' },
@@ -87,6 +94,7 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'bridge.listening': ['info', `Listening on ${URL} for node server.js`],
   'bridge.offered': ['info', `Register it once: ${REGISTER}`],
   'bridge.warned': ['warn', 'MCP_BRIDGE_X is not known.'],
+  'bridge.reaped': ['warn', 'Ended 2 processes that an earlier bridge left behind (pids 12, 13).'],
   'bridge.stopping': ['info', 'Stopping.'],
   'bridge.stopped': ['info', 'Stopped; 2 sessions are kept for the next start.'],
   'session.opened': ['info', 'connected (2025-11-25)'],
@@ -197,6 +205,11 @@ test.each([
 describe('the other ways to say', () => {
   test.each<[Report, Level, string]>([
     [{ kind: 'bridge.inferred', from: 'node: ./src' }, 'info', 'Node: ./src'],
+    [
+      { kind: 'bridge.reaped', processes: [{ pid: 12, command: 'node server.js' }] },
+      'warn',
+      'Ended 1 process that an earlier bridge left behind (pid 12).',
+    ],
     [{ kind: 'rollout.began', paths: [] }, 'info', 'Taking up the code as it is'],
     [
       { kind: 'rollout.done', generation: 2, ms: 40, sessions: 1, paths: [] },
