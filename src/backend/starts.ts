@@ -18,12 +18,16 @@ const HALT_AFTER = 3;
 /** A halted server is tried again by a call, at most this often (ms). */
 const TRY_EVERY = 5_000;
 
+/** Beside a backend that serves, a newcomer is late after so many times the last start, and not before (ms). */
+const LATE_AFTER = { starts: 3, least: 5_000 };
+
 export class Starts {
   #failures = 0;
   #lastTry = Number.NEGATIVE_INFINITY;
   #restarts = 0;
   #lastExit: Exit | undefined;
   #closed = false;
+  #lastDuration = 0;
 
   /** A build is under way: what would be started now would be old in a moment. */
   get closed(): boolean {
@@ -49,6 +53,11 @@ export class Starts {
     return this.#lastExit;
   }
 
+  /** How long a newcomer may take beside a backend that serves (ms): then it is taken to wait for what that one holds. */
+  get patience(): number {
+    return Math.max(LATE_AFTER.starts * this.#lastDuration, LATE_AFTER.least);
+  }
+
   /** Too many failed starts in a row. */
   get halted(): boolean {
     return this.#failures >= HALT_AFTER;
@@ -64,8 +73,10 @@ export class Starts {
     if (instead) this.#restarts += 1;
   }
 
-  becameReady(): void {
+  /** A start has succeeded, `ms` after the process was spawned. */
+  becameReady(ms: number): void {
     this.#failures = 0;
+    this.#lastDuration = ms;
   }
 
   wasLost(exit: Exit): void {

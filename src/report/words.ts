@@ -67,10 +67,7 @@ const WORDS: Words = {
     error(
       `The new code does not start (${plain(describeExit(exit))}); calls are told so until the next change`,
     ),
-  'rollout.exclusive': () =>
-    warn(
-      'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
-    ),
+  'rollout.exclusive': ({ late }) => warn(`${exclusive(late)}: ${STOPS_FIRST}`),
 
   'watch.ready': ({ files }) => debug(`watching ${files} files`),
   'watch.paused': ({ isPaused }) => info(isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed'),
@@ -84,6 +81,13 @@ const WORDS: Words = {
 
   'http.failed': (report) => error(`The bridge failed: ${stackOf(report.error)}`),
 };
+
+const STOPS_FIRST = 'from now on the old one stops before the new one starts (--replace stop-first)';
+
+function exclusive(late: number | undefined): string {
+  if (late === undefined) return 'The server can run only once';
+  return `The new server is not ready after ${(late / 1000).toFixed(1)} s and may wait for what the old one holds`;
+}
 
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -24,7 +24,8 @@ export type RolloutReport =
       readonly paths: readonly string[];
     }
   | { readonly kind: 'rollout.failed'; readonly exit: Exit }
-  | { readonly kind: 'rollout.exclusive' };
+  /** `late`: it did not say so, but was not ready after so many ms beside the old one. */
+  | { readonly kind: 'rollout.exclusive'; readonly late: number | undefined };
 
 export interface RolloutPlan {
   /** The build step: what people call it, and how it is begun. Without one a change is built as soon as it has settled. */
@@ -259,16 +260,20 @@ export class Rollout {
   async #takeUp(session: Session, roll: number): Promise<TakenUp> {
     const outcome = await session.takeUp(this.#how);
     if (roll !== this.#roll) return outcome;
-    if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit)) {
-      this.#how = 'stop-first';
-      this.#plan.report({ kind: 'rollout.exclusive' });
-      return this.#takeUp(session, roll);
-    }
+    if (outcome.kind === 'late') return this.#stopFirst(session, roll, outcome.ms);
+    if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit))
+      return this.#stopFirst(session, roll, undefined);
     if (outcome.kind === 'failed') return outcome;
     if (outcome.kind === 'serves') this.#count += 1;
     // A change that has begun meanwhile holds on.
     if (!this.#changing) session.holdEnds();
     return outcome;
+  }
+
+  #stopFirst(session: Session, roll: number, late: number | undefined): Promise<TakenUp> {
+    if (this.#how === 'start-first') this.#plan.report({ kind: 'rollout.exclusive', late });
+    this.#how = 'stop-first';
+    return this.#takeUp(session, roll);
   }
 
   #failed(exit: Exit): void {

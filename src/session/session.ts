@@ -90,6 +90,7 @@ export class Session {
       onReady: (backend) => this.#onReady(backend),
       onLost: () => this.#meet({ kind: 'lost' }),
       onNextLost: (backend) => this.#takenUp({ kind: 'failed', exit: backend.exit }),
+      onNextLate: (ms) => this.#takenUp({ kind: 'late', ms }),
       onSilent: (backend) => this.#onSilent(backend),
       onGaveUp: (exit) => {
         this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit));

@@ -1,70 +1,24 @@
 // Save a file, and the next call meets the new code, or why it does not run. On a copy of the echo server, in a folder of its own.
-import { cpSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
+import {
+  AFTER_SAVE,
+  code,
+  rollouts,
+  SERVERS,
+  save,
+  startProject,
+  untilRolledOut,
+} from '../helpers/project.js';
 import { call, makeClient, rpc, textOf } from '../helpers/raw-http.js';
-import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+import { makeTempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
-/** What passes between a save and the call that must meet it (ms). */
-const AFTER_SAVE = 50;
 const BROKEN = 'const broken = {\n';
-
-interface Code {
-  readonly tool?: string;
-  readonly before?: string;
-  readonly after?: string;
-}
-
-/** The server's source: a tool that tells which version this is. */
-function code(version: number, { tool = 'version', before = '', after = '' }: Code = {}): string {
-  return `import { makeEcho } from './lib/echo.mjs';
-import { say, serve } from './lib/stdio.mjs';
-import { tool } from './lib/tools.mjs';
-${before}
-say('version ${version} starts');
-${after}
-serve(makeEcho({ tools: [tool('${tool}', 'Which code this is', {}, () => '${version}')] }));
-`;
-}
-
-interface Project {
-  readonly folder: TempFolder;
-  readonly bridge: BridgeProcess;
-}
-
-async function startProject(
-  source = code(1),
-  options: readonly string[] = [],
-): Promise<Project & AsyncDisposable> {
-  const folder = makeTempFolder({
-    'server.mjs': source,
-    'package.json': '{"name":"project","private":true}\n',
-  });
-  cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
-  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
-  await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
-  return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
-}
-
-async function save({ folder }: Project, source: string): Promise<void> {
-  folder.write('server.mjs', source);
-  await pause(AFTER_SAVE);
-}
-
-function rollouts({ bridge }: Project): number[] {
-  return bridge.lines.flatMap(({ msg }) => Number(/^Generation (\d+) serves/.exec(msg)?.[1]) || []);
-}
-
-function untilRolledOut({ bridge }: Project, generation: number) {
-  return bridge.untilSaid(`Generation ${generation} serves`);
-}
 
 async function refusalOf(client: TestClient, tool: string): Promise<string> {
   const answer = await client.call(tool).then(
