@@ -5,6 +5,8 @@ import { AFTER_SAVE } from './project.js';
 export interface Load {
   /** How many calls were answered. */
   readonly calls: number;
+  /** The newest code that every client has met. */
+  readonly newest: number;
   readonly failures: readonly string[];
   /** Calls that met code older than what had been saved 50 ms before they were sent. */
   readonly stale: readonly string[];
@@ -29,13 +31,15 @@ export function startLoad(
   const saves = [{ version, at: Number.NEGATIVE_INFINITY }];
   const dueAt = (at: number) => saves.findLast((save) => save.at + AFTER_SAVE <= at)?.version ?? version;
   const [failures, stale]: [string[], string[]] = [[], []];
+  const met = new Map(clients.map((client) => [client, 0]));
   let calls = 0;
   let isOver = false;
   const askOnce = async (client: TestClient) => {
     const due = dueAt(performance.now());
-    const met = Number(await client.call('version', { ms: Math.random() * longest }));
+    const answer = Number(await client.call('version', { ms: Math.random() * longest }));
     calls += 1;
-    if (!(met >= due)) stale.push(`met ${met}, ${due} was due`);
+    met.set(client, answer);
+    if (!(answer >= due)) stale.push(`met ${answer}, ${due} was due`);
   };
   const loops = clients.map(async (client) => {
     while (!isOver) await askOnce(client).catch((error: Error) => failures.push(error.message));
@@ -43,6 +47,9 @@ export function startLoad(
   return {
     get calls() {
       return calls;
+    },
+    get newest() {
+      return Math.min(...met.values());
     },
     failures,
     stale,

@@ -39,10 +39,15 @@ export function versionTool(version: number, name = 'version'): string {
 }
 
 /** Resolves when its files are watched. */
-export async function startProject(source = code(1), options: readonly string[] = []): Promise<Project> {
+export async function startProject(
+  source = code(1),
+  options: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
+): Promise<Project> {
   const folder = makeTempFolder({
     'server.mjs': source,
     'package.json': '{"name":"project","private":true}\n',
+    ...files,
   });
   cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
   const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
