@@ -12,6 +12,8 @@ interface Stage {
   readonly first?: (gate: TempFolder) => string;
   /** Resolves when the first save has come to this stage. */
   readonly reached: (project: Project) => Promise<unknown>;
+  /** What happens while the second save settles. */
+  readonly meanwhile?: (project: Project, gate: TempFolder) => Promise<unknown>;
 }
 
 /** Never ready: only the end of the process gets it out of this. */
@@ -20,6 +22,11 @@ const STUCK = 'await new Promise((resolve) => setTimeout(resolve, 600_000));';
 /** The first process that comes is ready; the others never are. */
 function onlyFirst(gate: TempFolder): string {
   return `await import('node:fs').then(({ mkdirSync }) => mkdirSync('${gate.at('taken')}')).catch(() => new Promise((resolve) => setTimeout(resolve, 600_000)));`;
+}
+
+function onlyAfterGo(gate: TempFolder): string {
+  return `const { existsSync } = await import('node:fs');
+while (!existsSync('${gate.at('go')}')) await new Promise((resolve) => setTimeout(resolve, 5));`;
 }
 
 /** Builds at once, but version 2 does not end by itself. */
@@ -54,11 +61,21 @@ const STAGES: Readonly<Record<string, Stage>> = {
     first: (gate) => code(2, { after: onlyFirst(gate) }),
     reached: untilProven,
   },
+  'is rolled out, and is ready too late': {
+    options: ['--delay', '1s'],
+    first: (gate) => code(2, { after: onlyAfterGo(gate) }),
+    reached: ({ bridge }) => bridge.untilSaid('version 2 starts'),
+    meanwhile: async (project, gate) => {
+      await until(async () => (await project.bridge.health()).jobs.pending === 3, 'calls that are held');
+      gate.write('go', '');
+      await untilProven(project);
+    },
+  },
 };
 
 it.each(Object.entries(STAGES))(
   'a save while the one before %s: no call fails, none meets old code, the last one wins [watch.settle call.hold rollout.proof]',
-  async (_, { options = [], first = () => code(2), reached }) => {
+  async (_, { options = [], first = () => code(2), reached, meanwhile }) => {
     const gate = makeTempFolder();
     await using project = await startProject(code(1), options, { 'build.mjs': BUILD });
     const clients: TestClient[] = [];
@@ -76,6 +93,7 @@ it.each(Object.entries(STAGES))(
     write(2, first(gate));
     await reached(project);
     write(3, code(3));
+    await meanwhile?.(project, gate);
     await until(() => load.newest === 3, 'the last code');
     await load.stop();
 

@@ -1,20 +1,12 @@
 // Save a file, and the next call meets the new code, or why it does not run. On a copy of the echo server, in a folder of its own.
 import { readdirSync, readFileSync, utimesSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
-import {
-  AFTER_SAVE,
-  code,
-  rollouts,
-  SERVERS,
-  save,
-  startProject,
-  untilRolledOut,
-} from '../helpers/project.js';
+import { AFTER_SAVE, code, rollouts, save, startProject, untilRolledOut } from '../helpers/project.js';
 import { call, makeClient, rpc, textOf } from '../helpers/raw-http.js';
+import { connectMany, countLost, rollOutUnderLoad, strictCode } from '../helpers/rollouts.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 
@@ -281,42 +273,23 @@ it('a hundred files that change at once are one rollout [watch.settle]', async (
   expect(rollouts(project)).toEqual([2, 3]);
 });
 
-it('calls the server only after initialized, over 10 rollouts under load [session.replay]', async () => {
-  const strict = (version: number) =>
-    readFileSync(path.join(SERVERS, 'strict.mjs'), 'utf8').replace(
-      'tools: [order]',
-      `tools: [order, tool('version', 'Which code this is', {}, () => '${version}')]`,
-    );
-  await using project = await startProject(strict(1));
-  const clients: TestClient[] = [];
-  for (const connect of [connectV1, connectV2, connectV1]) {
-    clients.push(await connect(project.bridge.url));
+it('calls the server only after initialized, over 30 rollouts of 8 sessions under load [session.replay session.same-id call.hold]', async () => {
+  await using project = await startProject(strictCode(1));
+  const clients = await connectMany(project, 8);
+  const ids = clients.map(({ sessionId }) => sessionId);
+  const load = await rollOutUnderLoad(project, clients, 30);
+  expect(load.failures).toEqual([]);
+  expect(load.stale).toEqual([]);
+  expect(load.calls).toBeGreaterThan(30 * 8);
+  expect(await countLost(clients, ids)).toBe(0);
+  for (const client of clients) {
+    const order = JSON.parse(await client.call('order')) as string[];
+    const early = order.slice(0, order.indexOf('notifications/initialized'));
+    expect(early.filter((method) => method !== 'ping')).toEqual(['initialize']);
   }
-  let isOver = false;
-  let calls = 0;
-  const load = clients.map(async (client) => {
-    while (!isOver) {
-      const order = JSON.parse(await client.call('order')) as string[];
-      const early = order.slice(0, order.indexOf('notifications/initialized'));
-      expect(early.filter((method) => method !== 'ping')).toEqual(['initialize']);
-      calls += 1;
-    }
-  });
-  const roll = async () => {
-    for (let version = 2; version <= 11; version += 1) {
-      await save(project, strict(version));
-      const told = await Promise.all(clients.map((client) => client.call('version')));
-      expect(told).toEqual(clients.map(() => String(version)));
-    }
-  };
-  await roll().finally(() => {
-    isOver = true;
-  });
-  await Promise.all(load);
-  expect(calls).toBeGreaterThan(30);
   expect(project.bridge.lines.filter(({ msg }) => msg.startsWith('expected initialize first'))).toEqual([]);
-  await untilRolledOut(project, 11);
-}, 60_000);
+  expect(rollouts(project)).toEqual(Array.from({ length: 30 }, (_, n) => n + 2));
+}, 90_000);
 
 it('a crash while the newest code is broken leaves calls refused and lists answered [call.words session.fast]', async () => {
   await using project = await startProject();
