@@ -33,7 +33,7 @@ type Words = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: 
 const WORDS: Words = {
   'bridge.listening': ({ url, command }) => info(`Listening on ${url} for ${command}`, { url, command }),
   'bridge.offered': ({ register }) => info(`Register it once: ${register}`, { register }),
-  'bridge.inferred': ({ from, hint }) => info(sentence(hint ? `${from}. ${hint}` : from)),
+  'bridge.inferred': (report) => info(sentence(inferred(report))),
   'bridge.warned': ({ text }) => warn(text),
   'bridge.stopping': ({ running }) => info(stopping(running)),
   'bridge.stopped': () => info('Stopped.'),
@@ -82,6 +82,9 @@ const WORDS: Words = {
   'http.failed': (report) => error(`The bridge failed: ${stackOf(report.error)}`),
 };
 
+const DEBUGGED =
+  'Under a debugger: the old one stops before the new one starts, and nothing is hurried (no --start-timeout, no --drain-timeout).';
+
 const STOPS_FIRST = 'from now on the old one stops before the new one starts (--replace stop-first)';
 
 function exclusive(late: number | undefined): string {
@@ -91,6 +94,11 @@ function exclusive(late: number | undefined): string {
 
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function inferred({ from, hint = '', debugged }: Extract<Report, { kind: 'bridge.inferred' }>): string {
+  const notes = [hint, debugged ? DEBUGGED : ''].filter(Boolean).join(' ');
+  return notes ? `${from}. ${notes}` : from;
 }
 
 function built({ ok, ms, exitCode, signal }: BuildResult): LogLine {

@@ -77,7 +77,7 @@ it.each(Object.entries(STAGES))(
   'a save while the one before %s: no call fails, none meets old code, the last one wins [watch.settle call.hold rollout.proof]',
   async (_, { options = [], first = () => code(2), reached, meanwhile }) => {
     const gate = makeTempFolder();
-    await using project = await startProject(code(1), options, { 'build.mjs': BUILD });
+    await using project = await startProject(code(1), options, { files: { 'build.mjs': BUILD } });
     const clients: TestClient[] = [];
     for (const connect of [connectV1, connectV2, connectV1]) {
       clients.push(await connect(project.bridge.url));

@@ -15,6 +15,12 @@ export interface Project extends AsyncDisposable {
   readonly bridge: BridgeProcess;
 }
 
+export interface ProjectPlan {
+  /** Further files, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly server?: readonly string[];
+}
+
 export interface Code {
   readonly tool?: string;
   readonly before?: string;
@@ -42,7 +48,7 @@ export function versionTool(version: number, name = 'version'): string {
 export async function startProject(
   source = code(1),
   options: readonly string[] = [],
-  files: Readonly<Record<string, string>> = {},
+  { files = {}, server = ['node', 'server.mjs'] }: ProjectPlan = {},
 ): Promise<Project> {
   const folder = makeTempFolder({
     'server.mjs': source,
@@ -50,7 +56,7 @@ export async function startProject(
     ...files,
   });
   cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
-  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
+  const bridge = await startBridge({ server, cwd: folder.path, options });
   await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
   return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
 }

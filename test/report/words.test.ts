@@ -57,6 +57,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
     kind: 'bridge.inferred',
     from: 'cargo run: its sources',
     hint: 'Name more with --watch.',
+    debugged: false,
   },
   'session.changed': {
     kind: 'session.changed',
@@ -196,7 +197,12 @@ test.each([
 
 describe('the other ways to say', () => {
   test.each<[Report, Level, string]>([
-    [{ kind: 'bridge.inferred', from: 'node: ./src' }, 'info', 'Node: ./src'],
+    [{ kind: 'bridge.inferred', from: 'node: ./src', debugged: false }, 'info', 'Node: ./src'],
+    [
+      { kind: 'bridge.inferred', from: 'node: ./src', debugged: true },
+      'info',
+      'Node: ./src. Under a debugger: the old one stops before the new one starts, and nothing is hurried (no --start-timeout, no --drain-timeout).',
+    ],
     [{ kind: 'rollout.began', paths: [] }, 'info', 'Taking up the code as it is'],
     [
       { kind: 'rollout.done', generation: 2, ms: 40, sessions: 1, paths: [] },

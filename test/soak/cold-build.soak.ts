@@ -11,7 +11,7 @@ const TOOLS_CHANGED = 'notifications/tools/list_changed';
 it('a first build of 40 s', async () => {
   const build = `setTimeout(() => {}, ${BUILD_TAKES});\n`;
   const options = ['--watch', 'server.mjs', '--build', 'node build.mjs'];
-  await using project = await startProject(undefined, options, { 'build.mjs': build });
+  await using project = await startProject(undefined, options, { files: { 'build.mjs': build } });
   const rows = await Promise.all(CLIENTS.map(([name, connect]) => meet(name, connect, project.bridge.url)));
   conclude('A first build of 40 s', rows.flat());
 });
