@@ -158,6 +158,26 @@ it('a save that is moved into place, and a file of the library, count as well [w
   expect(readdirSync(project.folder.path).sort()).toEqual(['lib', 'package.json', 'server.mjs']);
 });
 
+it('what a script imports from outside of its folder counts, the data beside it does not [watch.infer]', async () => {
+  const files = { 'src/server.mjs': code(1).replaceAll('./lib/', '../lib/') };
+  await using project = await startProject(undefined, [], { files, server: ['node', 'src/server.mjs'] });
+  await using client = await connectV1(project.bridge.url);
+  const pid = await client.call('pid');
+  project.folder.write('data/notes.json', '[]');
+  await pause(AFTER_SAVE);
+  expect(await client.call('pid')).toBe(pid);
+
+  const tools = project.folder.read('lib/echo-tools.mjs');
+  project.folder.write(
+    'lib/echo-tools.mjs',
+    tools.replace('({ text }) => text', '({ text }) => text.toUpperCase()'),
+  );
+  await pause(AFTER_SAVE);
+  expect(await client.call('echo', { text: 'loud' })).toBe('LOUD');
+  await untilRolledOut(project, 2);
+  expect(rollouts(project)).toEqual([2]);
+});
+
 it('all sessions meet the new code, and keep their ids [session.same-id rollout.proof]', async () => {
   await using project = await startProject();
   const { url } = project.bridge;
