@@ -48,11 +48,10 @@ export class Backend {
   readonly generation: number;
   /** Undefined where the process could not be spawned. */
   readonly pid: number | undefined;
-  /** Of the monotonic clock (ms). */
-  readonly startedAt = performance.now();
   readonly #plan: BackendPlan;
   readonly #doors: BackendDoors;
   readonly #pipes: Pipes;
+  readonly #startedAt = performance.now();
   #state: BackendState = STARTING;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -106,6 +105,7 @@ export class Backend {
       signal,
       reason: this.#reason,
       whileStarting: this.#whileStarting,
+      ...(this.#end?.kind === 'spawn-failed' && this.#end.code === 'ETXTBSY' && { isBusy: true }),
       tail: this.#pipes.tail,
     };
   }
@@ -163,7 +163,7 @@ export class Backend {
   }
 
   #changed(): void {
-    const ms = performance.now() - this.startedAt;
+    const ms = performance.now() - this.#startedAt;
     if (this.state === 'ready') this.#doors.report({ kind: 'backend.ready', ms, pid: this.pid });
     this.#doors.onState(this);
     // What it wrote before it ended still arrives.
@@ -249,7 +249,7 @@ export class Backend {
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#pipes.destroy();
-    const ms = performance.now() - this.startedAt;
+    const ms = performance.now() - this.#startedAt;
     const crashed = this.state === 'crashed';
     this.#doors.report(
       crashed ? { kind: 'backend.crashed', exit: this.exit } : { kind: 'backend.stopped', ms },

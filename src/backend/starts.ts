@@ -8,6 +8,8 @@ export interface Exit {
   /** Why the bridge ended it or could not start it, if it was the bridge. */
   readonly reason?: string | undefined;
   readonly whileStarting: boolean;
+  /** The program was being written just then: that is no fault of it. */
+  readonly isBusy?: boolean;
   /** The last lines of its stderr. */
   readonly tail: readonly string[];
 }
@@ -81,7 +83,7 @@ export class Starts {
 
   wasLost(exit: Exit): void {
     this.#lastExit = exit;
-    if (exit.whileStarting) this.#failures += 1;
+    if (exit.whileStarting && !exit.isBusy) this.#failures += 1;
   }
 }
 

@@ -187,10 +187,11 @@ export class Supervisor {
   }
 
   #start(): Backend {
-    this.#starts.began(performance.now(), this.#policy.name === 'on' && this.#policy.losses > 0);
+    const startedAt = performance.now();
+    this.#starts.began(startedAt, this.#policy.name === 'on' && this.#policy.losses > 0);
     const backend = this.#startBackend({
       onLine: (from, line) => this.#doors.onLine(from, line),
-      onState: (from) => this.#onState(from),
+      onState: (from) => this.#onState(from, startedAt),
       onSilent: (from) => this.#onSilent(from),
       report: (report) => this.#doors.report(report),
     });
@@ -198,9 +199,9 @@ export class Supervisor {
     return backend;
   }
 
-  #onState(backend: Backend): void {
+  #onState(backend: Backend, startedAt: number): void {
     if (backend.state === 'ready') {
-      this.#starts.becameReady(performance.now() - backend.startedAt);
+      this.#starts.becameReady(performance.now() - startedAt);
       if (backend === this.#current) this.#serve(backend);
       else if (backend === this.#next) this.#input({ kind: 'next-ready' });
     }

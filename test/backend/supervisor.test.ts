@@ -239,6 +239,16 @@ describe('with time in the hands of the test', () => {
       expect(a.supervisor.isHalted).toBe(true);
     });
 
+    test('of a program that is being written do not count [watch.settle]', async () => {
+      const { supervisor, starts, told, play } = superviseFakes();
+      supervisor.want();
+      for (let n = 1; n <= 4; n += 1) {
+        play.child(n).failToSpawn('ETXTBSY');
+        await pass(2_000);
+      }
+      expect([starts.halted, told.at(-1)]).toEqual([false, 'started 5']);
+    });
+
     test('of backends that nobody needs any more do not count', async () => {
       const { supervisor, starts } = superviseFakes();
       for (let n = 1; n <= 5; n += 1) {

@@ -1,10 +1,11 @@
 // Save a file, and the next call meets the new code, or why it does not run. On a copy of the echo server, in a folder of its own.
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
+import { AFTER_SAVE, code, rollouts, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
-import { AFTER_SAVE, code, rollouts, save, startProject, untilRolledOut } from '../helpers/project.js';
 import { call, makeClient, rpc, textOf } from '../helpers/raw-http.js';
 import { connectMany, countLost, rollOutUnderLoad, strictCode } from '../helpers/rollouts.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
@@ -291,6 +292,51 @@ it('a hundred files that change at once are one rollout [watch.settle]', async (
   expect(await client.call('version')).toBe('3');
   await untilRolledOut(project, 3);
   expect(rollouts(project)).toEqual([2, 3]);
+});
+
+it('git checks four hundred files out, and that is one rollout, each time [watch.settle]', async () => {
+  const names = Array.from({ length: 400 }, (_, n) => `lib/more/file-${n}.mjs`);
+  const all = (text: string) =>
+    Object.fromEntries(names.map((name) => [name, `export const a = '${text}';\n`]));
+  await using project = await startProject(undefined, [], { files: all('one') });
+  const { folder } = project;
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args], { cwd: folder.path });
+  git('init', '--quiet', '--initial-branch', 'one');
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'one');
+  git('checkout', '--quiet', '-b', 'two');
+  await using client = await connectV1(project.bridge.url);
+  for (const [name, text] of Object.entries(all('two'))) folder.write(name, text);
+  await save(project, code(2));
+  expect(await client.call('version')).toBe('2');
+  git('commit', '--quiet', '-a', '-m', 'two');
+
+  for (const [branch, version] of [
+    ['one', '1'],
+    ['two', '2'],
+  ] as const) {
+    git('checkout', '--quiet', branch);
+    await pause(AFTER_SAVE);
+    expect(await client.call('version')).toBe(version);
+  }
+  await untilRolledOut(project, 4);
+  expect(rollouts(project)).toEqual([2, 3, 4]);
+});
+
+it('a server that writes into its own folder at every start is found out, then a save is one rollout [watch.loop]', async () => {
+  const writes = "import { writeFileSync } from 'node:fs';\nwriteFileSync('state.json', String(Date.now()));";
+  await using project = await startProject(code(1, { before: writes }));
+  await using client = await connectV2(project.bridge.url);
+  await project.bridge.untilSaid('state.json changes right after every start: the server itself');
+  await client.call('version');
+  const before = rollouts(project).length;
+
+  await save(project, code(2, { before: writes }));
+  expect(await client.call('version')).toBe('2');
+  await save(project, code(3, { before: writes }));
+  expect(await client.call('version')).toBe('3');
+  await until(() => rollouts(project).length === before + 2, 'two rollouts, and no more');
 });
 
 it('calls the server only after initialized, over 30 rollouts of 8 sessions under load [session.replay session.same-id call.hold]', async () => {
