@@ -59,9 +59,8 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const report = await plan.makeReporter();
   plan.announce(`http://${urlHost(plan.listen.host)}:${endpoint.port}${plan.options.path}`, report);
   const rooms = await makeRooms(plan, endpoint, report);
-  const { rollout, watch } = rooms;
-  const { from, hint, debugged } = rooms.code;
-  report({ kind: 'bridge.inferred', from, hint, debugged });
+  const { code, rollout, watch } = rooms;
+  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
   rollout.begin();

@@ -322,7 +322,7 @@ it('git checks four hundred files out, and that is one rollout, each time [watch
   }
   await untilRolledOut(project, 4);
   expect(rollouts(project)).toEqual([2, 3, 4]);
-});
+}, 90_000);
 
 it('a server that writes into its own folder at every start is found out, then a save is one rollout [watch.loop]', async () => {
   const writes = "import { writeFileSync } from 'node:fs';\nwriteFileSync('state.json', String(Date.now()));";
