@@ -74,7 +74,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
   const rooms = await makeRooms(plan, endpoint, keep, report);
   const { code, rollout, watch } = rooms;
-  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint });
+  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
   rollout.begin();

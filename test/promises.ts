@@ -17,7 +17,7 @@ export const PROMISES = {
   'cli.command-missing': { built: 'yes', says: 'a command that cannot be run is one line that tells where it was looked for' },
   'cli.stop': { built: 'yes', says: 'signals wait for calls a bounded time, then every process of every server ends; a killed bridge leaves none' },
   'cli.register': { built: 'no', says: 'writes one entry of a client’s own config and nothing else' },
-  'cli.debug': { built: 'partly', says: 'a server under a debugger is not hurried, and never runs twice' },
+  'cli.debug': { built: 'yes', says: 'a server under a debugger is not hurried, and never runs twice' },
 
   // The revision with sessions.
   'http.conformance': { built: 'partly', says: 'the official suite passes, with nothing listed as known to fail', provenBy: 'test:conformance' },
@@ -46,7 +46,7 @@ export const PROMISES = {
   // The hints of tools are not read: tools are never called again.
   'call.once': { built: 'yes', says: 'a call that may have run is repeated only if it is safe, and answered once' },
   'call.cancel': { built: 'yes', says: 'a cancelled call leaves at once; only the server that has it is told' },
-  'call.drain': { built: 'partly', says: 'calls in flight finish on the old code while new ones run the new' },
+  'call.drain': { built: 'yes', says: 'calls in flight finish on the old code while new ones run the new' },
   'call.server-requests': { built: 'yes', says: 'what a lost server asked is taken back, and its answer never reaches the next one' },
 
   'watch.settle': { built: 'yes', says: 'one save is one rollout, and half-written files are never run' },

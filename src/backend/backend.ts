@@ -137,6 +137,7 @@ export class ChildBackend implements Backend {
       signal,
       reason: this.#reason,
       whileStarting: this.#whileStarting,
+      ...(this.#end?.kind === 'spawn-failed' && this.#end.code === 'ETXTBSY' && { isBusy: true }),
       tail: this.#pipes.tail,
     };
   }

@@ -14,6 +14,8 @@ export interface SupervisorDoors {
   onLost(backend: Backend): void;
   /** A newcomer ended before it could take over; what served goes on serving. */
   onNextLost(backend: Backend): void;
+  /** A newcomer is not ready after `ms`, while the old one serves. */
+  onNextLate(ms: number): void;
   /** Nothing more will come from this one, whichever it was. */
   onSilent(backend: Backend): void;
   /** No other one will be started until somebody wants one again. */
@@ -41,6 +43,7 @@ export class Supervisor {
   #policy: RestartState = OFF;
   #current: Backend | undefined;
   #next: Backend | undefined;
+  #lateness: NodeJS.Timeout | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
@@ -125,12 +128,10 @@ export class Supervisor {
       case 'stop':
         return this.#retire('stop');
       case 'start-next':
-        this.#next = this.#start();
-        return this.#doors.onStarted(this.#next);
+        return this.#startNext();
       case 'stop-next':
         this.#next?.stop();
-        this.#next = undefined;
-        return;
+        return this.#expect(undefined);
       case 'swap':
         this.#retire('drain');
         return this.#adopt();
@@ -166,8 +167,22 @@ export class Supervisor {
 
   #adopt(): void {
     this.#current = this.#next;
-    this.#next = undefined;
+    this.#expect(undefined);
     if (this.#current?.state === 'ready') this.#serve(this.#current);
+  }
+
+  #startNext(): void {
+    const next = this.#start();
+    this.#expect(next);
+    this.#doors.onStarted(next);
+  }
+
+  /** Who takes over next, if somebody does; one that waits for what the old one holds would wait for ever. */
+  #expect(next: Backend | undefined): void {
+    this.#next = next;
+    clearTimeout(this.#lateness);
+    const { patience } = this.#starts;
+    if (next) this.#lateness = setTimeout(() => this.#doors.onNextLate(patience), patience);
   }
 
   #serve(backend: Backend): void {
@@ -177,9 +192,10 @@ export class Supervisor {
   }
 
   #start(): Backend {
+    const startedAt = performance.now();
     const backend = this.#startBackend({
       onLine: (from, line) => this.#doors.onLine(from, line),
-      onState: (from) => this.#onState(from),
+      onState: (from) => this.#onState(from, startedAt),
       onSilent: (from) => this.#onSilent(from),
       report: (report) => this.#doors.report(report),
     });
@@ -189,9 +205,9 @@ export class Supervisor {
     return backend;
   }
 
-  #onState(backend: Backend): void {
+  #onState(backend: Backend, startedAt: number): void {
     if (backend.state === 'ready') {
-      this.#starts.becameReady();
+      this.#starts.becameReady(performance.now() - startedAt);
       if (backend === this.#current) this.#serve(backend);
       else if (backend === this.#next) this.#input({ kind: 'next-ready' });
     }
@@ -213,7 +229,7 @@ export class Supervisor {
       const halted = this.#starts.halted && backend.exit.whileStarting;
       this.#input({ kind: 'lost', halted, closed, chance: Math.random() });
     } else if (backend === this.#next) {
-      this.#next = undefined;
+      this.#expect(undefined);
       this.#input({ kind: 'next-lost' });
       this.#doors.onNextLost(backend);
     }

@@ -17,7 +17,13 @@ export type Report = { readonly label?: string } & (
 export type BridgeReport =
   | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string }
   | { readonly kind: 'bridge.offered'; readonly register: string }
-  | { readonly kind: 'bridge.inferred'; readonly from: string; readonly hint?: string | undefined }
+  | {
+      readonly kind: 'bridge.inferred';
+      readonly from: string;
+      readonly hint?: string | undefined;
+      /** The server runs under a debugger. */
+      readonly debugged: boolean;
+    }
   | { readonly kind: 'bridge.reaped'; readonly processes: readonly Reaped[] }
   | { readonly kind: 'build.output'; readonly text: string }
   | { readonly kind: 'watch.paused'; readonly isPaused: boolean }

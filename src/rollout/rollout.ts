@@ -1,4 +1,5 @@
 // One change to every backend: hold the calls, build, prove the new generation in one session, then take it to the others.
+import { setTimeout as pause } from 'node:timers/promises';
 import { isExclusive } from '../backend/exclusive.js';
 import type { Generations } from '../backend/generations.js';
 import type { SpawnSpec } from '../backend/spawn.js';
@@ -24,7 +25,8 @@ export type RolloutReport =
       readonly paths: readonly string[];
     }
   | { readonly kind: 'rollout.failed'; readonly exit: Exit }
-  | { readonly kind: 'rollout.exclusive' };
+  /** `late`: it did not say so, but was not ready after so many ms beside the old one. */
+  | { readonly kind: 'rollout.exclusive'; readonly late: number | undefined };
 
 export interface RolloutPlan {
   /** The build step: what people call it, and how it is begun. Without one a change is built as soon as it has settled. */
@@ -41,6 +43,9 @@ export interface RolloutPlan {
 
 /** After the first session has proven a generation, so many others take it up at once. */
 const AT_ONCE = 2;
+
+/** A program that is being written is tried again: so often, for so long (ms). */
+const BUSY = { every: 500, most: 30_000 };
 
 export class Rollout {
   readonly #plan: RolloutPlan;
@@ -64,6 +69,7 @@ export class Rollout {
   #count = 0;
   #paths: readonly string[] = [];
   #beganAt = 0;
+  #rolledAt = 0;
 
   constructor(plan: RolloutPlan) {
     this.#plan = plan;
@@ -216,6 +222,7 @@ export class Rollout {
   async #rollOut(): Promise<void> {
     this.#roll += 1;
     const roll = this.#roll;
+    this.#rolledAt = performance.now();
     const { generations, starts, sessions } = this.#plan;
     const spec = this.#plan.specAfter(this.#lastBuild);
     if (this.#isFirst) generations.begin(spec);
@@ -261,16 +268,31 @@ export class Rollout {
   async #takeUp(session: Session, roll: number): Promise<TakenUp> {
     const outcome = await session.takeUp(this.#how, this.#plan.generations.current.number);
     if (roll !== this.#roll) return outcome;
-    if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit)) {
-      this.#how = 'stop-first';
-      this.#plan.report({ kind: 'rollout.exclusive' });
-      return this.#takeUp(session, roll);
-    }
-    if (outcome.kind === 'failed') return outcome;
+    if (outcome.kind === 'late') return this.#stopFirst(session, roll, outcome.ms);
+    if (outcome.kind === 'failed') return this.#retry(session, roll, outcome);
     if (outcome.kind === 'serves') this.#count += 1;
     // A change that has begun meanwhile holds on.
     if (!this.#changing) session.holdEnds();
     return outcome;
+  }
+
+  /** What failed for a reason that passes, or that can be removed, is tried again. */
+  async #retry(
+    session: Session,
+    roll: number,
+    failed: Extract<TakenUp, { kind: 'failed' }>,
+  ): Promise<TakenUp> {
+    if (this.#how === 'start-first' && isExclusive(failed.exit))
+      return this.#stopFirst(session, roll, undefined);
+    if (!failed.exit.isBusy || performance.now() - this.#rolledAt > BUSY.most) return failed;
+    await pause(BUSY.every, undefined, { ref: false });
+    return roll === this.#roll ? this.#takeUp(session, roll) : failed;
+  }
+
+  #stopFirst(session: Session, roll: number, late: number | undefined): Promise<TakenUp> {
+    if (this.#how === 'start-first') this.#plan.report({ kind: 'rollout.exclusive', late });
+    this.#how = 'stop-first';
+    return this.#takeUp(session, roll);
   }
 
   #failed(exit: Exit): void {

@@ -44,8 +44,12 @@ export interface Standing {
   readonly waitingFor: WaitingFor | undefined;
 }
 
-/** What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. */
+/**
+ * What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. `late`:
+ * it is not ready after `ms` beside the old one, which still serves, and goes on starting.
+ */
 export type TakenUp =
   | { readonly kind: 'serves' }
   | { readonly kind: 'failed'; readonly exit: Exit }
+  | { readonly kind: 'late'; readonly ms: number }
   | { readonly kind: 'not-needed' };

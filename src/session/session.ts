@@ -110,6 +110,7 @@ export class Session {
         this.#endDrained();
       },
       onNextLost: (backend) => this.#takenUp({ kind: 'failed', exit: backend.exit }),
+      onNextLate: (ms) => this.#takenUp({ kind: 'late', ms }),
       onSilent: (backend) => this.#onSilent(backend),
       onGaveUp: (exit) => {
         this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit, plan.options.isolation));

@@ -45,6 +45,7 @@ class Guest {
         if (backend.state === 'draining' && !this.isBusy) backend.drained();
       },
       onNextLost: tell('next lost'),
+      onNextLate: () => {},
       onSilent: (backend) => {
         this.told.push(`${backend.state} ${backend.generation}`);
       },

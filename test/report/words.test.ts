@@ -64,6 +64,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
     kind: 'bridge.inferred',
     from: 'cargo run: its sources',
     hint: 'Name more with --watch.',
+    debugged: false,
   },
   'session.changed': {
     kind: 'session.changed',
@@ -72,7 +73,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'rollout.began': { kind: 'rollout.began', paths: ['src/a.ts', 'src/b.ts'] },
   'rollout.done': { kind: 'rollout.done', generation: 3, ms: 1234.5, sessions: 2, paths: ['src/a.ts'] },
   'rollout.failed': { kind: 'rollout.failed', exit: FAILED },
-  'rollout.exclusive': { kind: 'rollout.exclusive' },
+  'rollout.exclusive': { kind: 'rollout.exclusive', late: undefined },
   'build.began': { kind: 'build.began', command: 'cargo build' },
   'build.output': { kind: 'build.output', text: '   \x1b[32mCompiling\x1b[0m notes' },
   'build.ended': { kind: 'build.ended', result: BROKEN_BUILD },
@@ -204,7 +205,12 @@ test.each([
 
 describe('the other ways to say', () => {
   test.each<[Report, Level, string]>([
-    [{ kind: 'bridge.inferred', from: 'node: ./src' }, 'info', 'Node: ./src'],
+    [{ kind: 'bridge.inferred', from: 'node: ./src', debugged: false }, 'info', 'Node: ./src'],
+    [
+      { kind: 'bridge.inferred', from: 'node: ./src', debugged: true },
+      'info',
+      'Node: ./src. Under a debugger: the old one stops before the new one starts, and nothing is hurried (no --start-timeout, no --drain-timeout).',
+    ],
     [
       { kind: 'bridge.reaped', processes: [{ pid: 12, command: 'node server.js' }] },
       'warn',
@@ -225,6 +231,11 @@ describe('the other ways to say', () => {
       { kind: 'build.ended', result: { ...BROKEN_BUILD, exitCode: null, signal: 'SIGKILL' } },
       'error',
       'Build failed (SIGKILL) after 3.2 s; calls are told so until the next change',
+    ],
+    [
+      { kind: 'rollout.exclusive', late: 6_240 },
+      'warn',
+      'The new server is not ready after 6.2 s and may wait for what the old one holds: from now on the old one stops before the new one starts (--replace stop-first)',
     ],
     [{ kind: 'watch.paused', isPaused: false }, 'info', 'Resumed'],
     [
