@@ -128,10 +128,14 @@ describe('whatever happens', () => {
   test('there are never more than `most`, nobody is in two queues, and no place is free while somebody waits', () => {
     const deed = fc.record({ what: fc.constantFrom(...DEEDS), who: fc.nat(5) });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 }), fc.array(deed, { maxLength: 60, size: 'max' }), (most, deeds) => {
-        const model = new Model(most);
-        for (const { what, who } of deeds) model.act(what, who);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        fc.array(deed, { maxLength: 60, size: 'max' }),
+        (most, deeds) => {
+          const model = new Model(most);
+          for (const { what, who } of deeds) model.act(what, who);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -192,7 +196,8 @@ class Model {
       isTooMany: taken > this.#most,
       isWasted: this.queue.length > 0 && taken < this.#most,
       isMiscounted: this.#places.waiting !== this.queue.length,
-      isMisplaced: waiting.length !== this.queue.length || !this.queue.every((each) => waiting.includes(each)),
+      isMisplaced:
+        waiting.length !== this.queue.length || !this.queue.every((each) => waiting.includes(each)),
     }).toEqual({ isTooMany: false, isWasted: false, isMiscounted: false, isMisplaced: false });
   }
 }
