@@ -7,6 +7,7 @@ import type { StartBackend } from './backend/supervisor.js';
 import { beginBuild, type Code, type CodeWatch, findCode, watchCode } from './code.js';
 import { type Endpoint, type ListenPlan, listen } from './http/endpoint.js';
 import { makeHandler, refuseAll } from './http/routes.js';
+import { type Keep, openKeep } from './keep.js';
 import type { Options } from './options.js';
 import type { Project } from './project.js';
 import { type HealthFacts, healthOf } from './report/health.js';
@@ -14,13 +15,14 @@ import type { Report, Reporter } from './report/report.js';
 import { specAfter } from './rollout/build-run.js';
 import { Rollout } from './rollout/rollout.js';
 import { Registry } from './session/registry.js';
-import { MemoryStore } from './store/memory.js';
 
 export interface BridgePlan {
   readonly options: Options;
   readonly listen: ListenPlan;
   readonly spec: SpawnSpec;
   readonly project: Project;
+  /** Where the bridge was started. */
+  readonly folder: string;
   readonly version: string;
   /** Made once the bridge listens: what it loads would delay that. */
   readonly makeReporter: () => Promise<Reporter>;
@@ -42,6 +44,7 @@ export interface Bridge {
 }
 
 interface Rooms {
+  readonly keep: Keep;
   readonly endpoint: Endpoint;
   readonly registry: Registry;
   readonly starts: Starts;
@@ -58,9 +61,15 @@ const DRAIN_POLL = 50;
 /** Listens, then makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const endpoint = await listen(plan.listen);
-  const report = await plan.makeReporter();
-  plan.announce(`http://${urlHost(endpoint.host)}:${endpoint.port}${plan.options.path}`, report);
-  const rooms = await makeRooms(plan, endpoint, report);
+  const tell = await plan.makeReporter();
+  plan.announce(`http://${urlHost(endpoint.host)}:${endpoint.port}${plan.options.path}`, tell);
+  const { options, folder } = plan;
+  const keep = openKeep({ options, folder, port: endpoint.port }, tell);
+  const report: Reporter = (told) => {
+    keep.log(told);
+    tell(told);
+  };
+  const rooms = await makeRooms(plan, endpoint, keep, report);
   const { code, rollout, watch } = rooms;
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint });
   const health = () => healthOf(factsOf(rooms, plan));
@@ -74,7 +83,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
 }
 
-async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter): Promise<Rooms> {
+async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
   const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan)]);
   const starts = new Starts();
@@ -86,7 +95,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
     return new Backend({ ...generations.current, spawn, timeouts }, doors);
   };
   const registry = new Registry({
-    ...{ options, startBackend, starts, store: new MemoryStore(), serverName: code.name },
+    ...{ options, startBackend, starts, store: keep.store, serverName: code.name },
     ...{ tag: plan.project.tag, project: plan.project.name },
     standing: () => rollout.standing(),
     report: (label, told) => report({ label, ...told } as Report),
@@ -100,7 +109,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, report: Reporter)
     replace: code.debugged ? 'stop-first' : options.replace,
   });
   const watch: CodeWatch = watchCode(code, plan, rollout, report);
-  return { endpoint, registry, starts, generations, rollout, code, watch, report };
+  return { keep, endpoint, registry, starts, generations, rollout, code, watch, report };
 }
 
 function factsOf(
@@ -122,6 +131,7 @@ function factsOf(
     lastExit: starts.lastExit,
     isHalted: starts.halted,
     sessions,
+    total: registry.size,
     isBuilding: rollout.state === 'building',
     isBroken: rollout.standing().refusal !== undefined,
     isPaused: watch.isPaused,
@@ -131,7 +141,7 @@ function factsOf(
 }
 
 function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
-  const { registry, endpoint, rollout, watch, report } = rooms;
+  const { keep, registry, endpoint, rollout, watch, report } = rooms;
   let hastened = false;
   // A client that is not connected yet has no call to lose.
   const running = () =>
@@ -159,7 +169,8 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
       await ended;
       await endpoint.close();
-      report({ kind: 'bridge.stopped' });
+      report({ kind: 'bridge.stopped', kept: keep.folder === undefined ? undefined : registry.size });
+      keep.close();
     },
     hasten: () => {
       hastened = true;
@@ -169,6 +180,7 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
     kill: () => {
       rollout.kill();
       for (const supervisor of registry.supervisors()) supervisor.kill();
+      keep.close();
     },
   };
 }

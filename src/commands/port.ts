@@ -28,10 +28,20 @@ const CONFIGS = [
   { file: '.vscode/mcp.json', key: 'servers' },
 ];
 
-/** The ports to try for a bridge that is started in a folder. */
-export function choosePort(options: Pick<Options, 'port' | 'path'>, folder: string): PortChoice {
+/** The ports to try for a bridge that is started in a folder. `remembered`: the one that the folder had last. */
+export function choosePort(
+  options: Pick<Options, 'port' | 'path'>,
+  folder: string,
+  remembered: () => number | undefined = () => undefined,
+): PortChoice {
   if (options.port !== undefined) return { candidates: [options.port], fixed: true, from: '--port' };
-  return configuredPort(readConfigs(folder), options.path) ?? firstFree();
+  return configuredPort(readConfigs(folder), options.path) ?? lastPort(remembered()) ?? firstFree();
+}
+
+function lastPort(port: number | undefined): PortChoice | undefined {
+  return port === undefined
+    ? undefined
+    : { candidates: [port], fixed: true, from: 'the one this folder had last' };
 }
 
 function firstFree(): PortChoice {

@@ -8,10 +8,12 @@ import type { ListenPlan } from '../http/endpoint.js';
 import type { Options } from '../options.js';
 import { projectOf } from '../project.js';
 import type { Reporter } from '../report/report.js';
+import { type Place, placeOf, rememberedPort } from '../store/folder.js';
 import { serverEnv } from './argv.js';
 import { findFault } from './find-command.js';
 import { handedOver, withoutHandedOver } from './handed-over.js';
 import { choosePort, isLoopback } from './port.js';
+import { describeHolder } from './port-holder.js';
 
 export interface RunPlan {
   readonly options: Options;
@@ -36,13 +38,22 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   const spec = { command, cwd, env: env.value, shell: options.shell };
   // A command that is not there yet may come with a change, if something is watched.
   if (fault && (await findCode({ options, spec })).watch.length === 0) throw new BridgeError(fault, 2);
-  const port = choosePort(options, folder);
+  const port = choosePort(options, folder, () =>
+    options.noPersist ? undefined : rememberedPort(stateOf(plan)),
+  );
   const warnings = fault ? [...plan.warnings, `${fault} Waiting for a change.`] : plan.warnings;
   return startBridge({
     options,
-    listen: { host: options.host, ports: port.candidates, from: port.from, handedOver: handedOverTo(plan) },
+    listen: {
+      host: options.host,
+      ports: port.candidates,
+      from: port.from,
+      handedOver: handedOverTo(plan),
+      describeHolder,
+    },
     spec,
     project: projectOf(folder, command),
+    folder,
     version: plan.version,
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),
@@ -54,6 +65,11 @@ function handedOverTo({ env, options }: RunPlan): ListenPlan['handedOver'] {
   const descriptor = handedOver(env, process.pid);
   const allows = (host: string) => isLoopback(host) || options.token !== undefined;
   return descriptor === undefined ? undefined : { descriptor, allows };
+}
+
+/** Where the state of this folder is. */
+function stateOf({ options, folder }: RunPlan): Place {
+  return placeOf(folder, options.stateDir && path.resolve(folder, options.stateDir));
 }
 
 function announce(url: string, report: Reporter, { command, folder, warnings }: RunPlan): void {

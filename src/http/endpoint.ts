@@ -24,6 +24,8 @@ export interface ListenPlan {
   /** Who chose the port, for the message that says that it is taken. */
   readonly from: string;
   /** A socket that listens already; then neither host nor ports are used. `allows`: whether its address may be used. */
+  /** Who has a port that is taken, in words, if that can be told. */
+  readonly describeHolder?: ((host: string, port: number) => Promise<string | undefined>) | undefined;
   readonly handedOver?:
     | { readonly descriptor: number; readonly allows: (host: string) => boolean }
     | undefined;
@@ -66,7 +68,7 @@ async function listenOnFirst(server: Server, plan: ListenPlan): Promise<void> {
   for (const [i, port] of ports.entries()) {
     const error = await tryListen(server, { host, port });
     if (!error) return;
-    if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw cannotListen(error, plan);
+    if (error.code !== 'EADDRINUSE' || i === ports.length - 1) throw await cannotListen(error, plan);
   }
 }
 
@@ -100,12 +102,14 @@ function tryListen(
   });
 }
 
-function cannotListen(error: NodeJS.ErrnoException, { host, ports, from }: ListenPlan): BridgeError {
-  const [first, ...more] = ports;
+async function cannotListen(error: NodeJS.ErrnoException, plan: ListenPlan): Promise<BridgeError> {
+  const { host, ports, from, describeHolder } = plan;
+  const [first = 0, ...more] = ports;
   if (error.code === 'EADDRINUSE') {
     const which = more.length > 0 ? `Ports ${first} to ${more.at(-1)} are all` : `Port ${first} (${from}) is`;
+    const holder = more.length > 0 ? undefined : await describeHolder?.(host, first);
     return new BridgeError(
-      `${which} in use on ${host}. Stop what listens there, or choose another with --port.`,
+      `${which} in use on ${host}${holder ? ` by ${holder}` : ''}. Stop what listens there, or choose another with --port.`,
       1,
     );
   }

@@ -20,7 +20,10 @@ export interface HealthFacts {
   readonly lastExit: Exit | undefined;
   /** The server failed to start so often that it is started only when a call tries it. */
   readonly isHalted: boolean;
+  /** Those in memory. */
   readonly sessions: readonly SessionFacts[];
+  /** With those that are on record only. */
+  readonly total: number;
   readonly isBuilding: boolean;
   /** The newest code does not build or does not start. */
   readonly isBroken: boolean;
@@ -61,7 +64,7 @@ export function healthOf(facts: HealthFacts) {
     uptime_secs: Math.floor(facts.uptime),
     version: facts.version,
     cwd: facts.cwd,
-    sessions: { total: sessions.length, connected: sessions.filter(({ connected }) => connected).length },
+    sessions: { total: facts.total, connected: sessions.filter(({ connected }) => connected).length },
     jobs: {
       pending: sum(sessions, ({ pending }) => pending),
       running: sum(sessions, ({ running }) => running),

@@ -21,6 +21,8 @@ export type BridgeReport =
   | { readonly kind: 'watch.paused'; readonly isPaused: boolean }
   | { readonly kind: 'bridge.warned'; readonly text: string }
   | { readonly kind: 'bridge.stopping'; readonly running: number }
-  | { readonly kind: 'bridge.stopped' };
+  /** `kept`: how many sessions the next bridge goes on with; undefined if it knows of none. */
+  | { readonly kind: 'bridge.stopped'; readonly kept: number | undefined }
+  | { readonly kind: 'store.failed'; readonly file: string; readonly error: Error };
 
 export type Reporter = (report: Report) => void;

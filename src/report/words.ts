@@ -36,7 +36,9 @@ const WORDS: Words = {
   'bridge.inferred': ({ from, hint }) => info(sentence(hint ? `${from}. ${hint}` : from)),
   'bridge.warned': ({ text }) => warn(text),
   'bridge.stopping': ({ running }) => info(stopping(running)),
-  'bridge.stopped': () => info('Stopped.'),
+  'bridge.stopped': ({ kept }) => info(stopped(kept)),
+  'store.failed': ({ file, error: { message } }) =>
+    error(`${file} cannot be written (${plain(message)}): sessions are in memory until it can`),
 
   'session.opened': ({ revision }) => info(`connected (${plain(revision)})`, { revision }),
   'session.changed': ({ lists }) => info(`told that its lists changed (${lists.map(listName).join(', ')})`),
@@ -127,6 +129,11 @@ function halted(exit: Exit | undefined): string {
 function stopping(running: number): string {
   const calls = running === 1 ? '1 call' : `${running} calls`;
   return running > 0 ? `Stopping; waiting for ${calls} (Ctrl-C again to stop at once).` : 'Stopping.';
+}
+
+function stopped(kept: number | undefined): string {
+  if (kept === undefined) return 'Stopped; no session is kept (--no-persist).';
+  return `Stopped; ${kept === 1 ? '1 session is' : `${kept} sessions are`} kept for the next start.`;
 }
 
 /** What came over the wire stays on its line: it could pretend to be another one. */

@@ -7,17 +7,40 @@ const STREAMS_PER_SESSION = 256;
 /** Characters of all events of a session, and of all sessions. */
 const SIZE_PER_SESSION = 16 * 1024 * 1024;
 const SIZE = 64 * 1024 * 1024;
+/** What a line of a journal has at most besides the session's id and the text (bytes). */
+const AROUND = 64;
 
-interface Log {
+/** What is kept of a stream. */
+export interface StreamLog {
+  readonly events: readonly StoredEvent[];
+  /** Of the last event that it ever had; 0 if it had none. */
+  readonly seq: number;
+  readonly finished: boolean;
+  readonly requests: readonly RequestId[];
+}
+
+/** What is kept of a session. */
+export interface SessionLogs {
+  readonly streams: ReadonlyMap<StreamId, StreamLog>;
+  readonly lastPost: number;
+  readonly lastSent: number;
+}
+
+interface Log extends StreamLog {
   events: StoredEvent[];
   seq: number;
   finished: boolean;
   requests: readonly RequestId[];
 }
 
-interface Kept {
+interface Kept extends SessionLogs {
   readonly streams: Map<StreamId, Log>;
+  /** Characters of its events. */
   size: number;
+  /** Bytes of its lines in a journal. */
+  bytes: number;
+  /** Bytes of a line besides its text. */
+  readonly head: number;
   lastPost: number;
   lastSent: number;
 }
@@ -25,31 +48,64 @@ interface Kept {
 export class Logs {
   /** The one that grew last is the last one. */
   readonly #kept = new Map<SessionId, Kept>();
+  #latest: Kept | undefined;
   #size = 0;
+  #bytes = 0;
+
+  /** What all of it takes in a journal; rather more than less. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** All of it, in the order in which it is forgotten. */
+  sessions(): ReadonlyMap<SessionId, SessionLogs> {
+    return this.#kept;
+  }
 
   forget(session: SessionId): void {
-    this.#size -= this.#kept.get(session)?.size ?? 0;
+    const kept = this.#kept.get(session);
+    this.#size -= kept?.size ?? 0;
+    this.#bytes -= kept?.bytes ?? 0;
     this.#kept.delete(session);
+  }
+
+  /** Takes back what a journal tells of a session that is not known yet. */
+  restoreSession(session: SessionId, lastPost: number, lastSent: number): void {
+    Object.assign(this.#keptOf(session), { lastPost, lastSent });
+  }
+
+  /** Takes back what a journal tells of a stream, without its events. */
+  restoreStream(session: SessionId, stream: StreamId, log: Omit<StreamLog, 'events'>): void {
+    const kept = this.#keptOf(session);
+    kept.streams.set(stream, { ...log, events: [] });
+    this.#weigh(kept, kept.head + bytesOf(log.requests));
   }
 
   begin(session: SessionId, stream: StreamId, requests: readonly RequestId[]): void {
     const kept = this.#keptOf(session);
-    this.#logOf(kept, stream).requests = requests;
+    const log = this.#logOf(kept, stream);
+    this.#weigh(kept, bytesOf(requests) - bytesOf(log.requests));
+    log.requests = requests;
     if (stream !== STANDALONE) kept.lastPost = Math.max(kept.lastPost, Number(stream.slice(1)));
   }
 
   append(session: SessionId, stream: StreamId, text: string, sent: boolean): number {
+    const seq = (this.#kept.get(session)?.streams.get(stream)?.seq ?? 0) + 1;
+    this.put(session, stream, { seq, text }, sent);
+    return seq;
+  }
+
+  /** Keeps an event under its own seq, unless that is behind the last one of its stream. */
+  put(session: SessionId, stream: StreamId, event: StoredEvent, sent: boolean): void {
     const kept = this.#keptOf(session);
     const log = this.#logOf(kept, stream);
-    log.seq += 1;
-    log.events.push({ seq: log.seq, text });
-    kept.size += text.length;
-    this.#size += text.length;
-    this.#kept.delete(session);
-    this.#kept.set(session, kept);
-    if (sent && stream === STANDALONE) kept.lastSent = log.seq;
+    if (event.seq <= log.seq) return;
+    log.seq = event.seq;
+    log.events.push(event);
+    this.#count(kept, event.text, 1);
+    this.#toEnd(session, kept);
+    if (sent && stream === STANDALONE) kept.lastSent = event.seq;
     this.#makeRoom(kept, log);
-    return log.seq;
   }
 
   sent(session: SessionId, seq: number): void {
@@ -86,8 +142,11 @@ export class Logs {
   #keptOf(session: SessionId): Kept {
     const known = this.#kept.get(session);
     if (known) return known;
-    const made: Kept = { streams: new Map(), size: 0, lastPost: 0, lastSent: 0 };
+    const head = session.length + AROUND;
+    const made: Kept = { streams: new Map(), size: 0, bytes: 0, head, lastPost: 0, lastSent: 0 };
     this.#kept.set(session, made);
+    this.#latest = made;
+    this.#weigh(made, head);
     return made;
   }
 
@@ -97,7 +156,15 @@ export class Logs {
     while (kept.streams.size >= STREAMS_PER_SESSION && this.#dropFinished(kept));
     const made: Log = { events: [], seq: 0, finished: false, requests: [] };
     kept.streams.set(stream, made);
+    this.#weigh(kept, kept.head);
     return made;
+  }
+
+  #toEnd(session: SessionId, kept: Kept): void {
+    if (this.#latest === kept) return;
+    this.#latest = kept;
+    this.#kept.delete(session);
+    this.#kept.set(session, kept);
   }
 
   #makeRoom(kept: Kept, grown: Log): void {
@@ -106,6 +173,7 @@ export class Logs {
     if (this.#size <= SIZE) return;
     // Who has been silent longest loses first.
     for (const other of this.#kept.values()) {
+      if (other.size === 0) continue;
       while (this.#size > SIZE && this.#dropFrom(other, grown));
       if (this.#size <= SIZE) return;
     }
@@ -113,15 +181,29 @@ export class Logs {
 
   /** The oldest event of a session, but never the one that has just come: its client may be reading it. */
   #dropFrom(kept: Kept, grown: Log): boolean {
-    const log = [...kept.streams.values()].find((each) => each.events.length > (each === grown ? 1 : 0));
-    if (log) this.#dropOldest(kept, log);
-    return log !== undefined;
+    for (const log of kept.streams.values()) {
+      if (log.events.length <= (log === grown ? 1 : 0)) continue;
+      this.#dropOldest(kept, log);
+      return true;
+    }
+    return false;
   }
 
   #dropOldest(kept: Kept, log: Log): void {
-    const size = log.events.shift()?.text.length ?? 0;
-    kept.size -= size;
-    this.#size -= size;
+    const oldest = log.events.shift();
+    if (oldest) this.#count(kept, oldest.text, -1);
+  }
+
+  /** Counts an event in or out. */
+  #count(kept: Kept, text: string, sign: 1 | -1): void {
+    kept.size += sign * text.length;
+    this.#size += sign * text.length;
+    this.#weigh(kept, sign * (kept.head + Buffer.byteLength(text)));
+  }
+
+  #weigh(kept: Kept, bytes: number): void {
+    kept.bytes += bytes;
+    this.#bytes += bytes;
   }
 
   /** Drops the oldest stream that is finished, if there is one; one that is not may still be read from the start. */
@@ -129,6 +211,11 @@ export class Logs {
     const [stream, log] = [...kept.streams].find(([, { finished }]) => finished) ?? [];
     if (stream === undefined || !log) return false;
     while (log.events.length > 0) this.#dropOldest(kept, log);
+    this.#weigh(kept, -kept.head - bytesOf(log.requests));
     return kept.streams.delete(stream);
   }
+}
+
+function bytesOf(requests: readonly RequestId[]): number {
+  return requests.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(requests));
 }

@@ -1,17 +1,20 @@
 // The store in memory, bounded: what does not fit any more is forgotten, oldest first.
 import type { RequestId } from '../protocol/jsonrpc.js';
+import { Ended } from './ended.js';
 import { Logs } from './logs.js';
 import type { SessionId, SessionRecord, Store } from './store.js';
-
-/** Ended sessions that are remembered as such; beyond it the oldest are not. */
-const MOST_ENDED = 100_000;
 
 /** A store that ends with the process. */
 export class MemoryStore implements Store {
   readonly #records = new Map<SessionId, SessionRecord>();
-  readonly #ended = new Set<SessionId>();
+  readonly #ended: Ended;
   readonly #notes = new Map<string, string>();
-  readonly #logs = new Logs();
+  readonly #logs: Logs;
+
+  constructor(logs = new Logs(), ended = new Ended()) {
+    this.#logs = logs;
+    this.#ended = ended;
+  }
 
   save(record: SessionRecord): void {
     this.#records.set(record.id, record);
@@ -33,8 +36,6 @@ export class MemoryStore implements Store {
   end(session: SessionId): void {
     this.forget(session);
     this.#ended.add(session);
-    const [oldest] = this.#ended;
-    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   hasEnded(session: SessionId): boolean {

@@ -1,7 +1,9 @@
 // The real program as a process: started, listened to, ended; and nothing of it may be left behind.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +13,10 @@ import { descendantsOf, findProcess, isAlive, type Process, untilGone } from './
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
+
+/** Where bridges keep what outlives them; removed with the process of the tests. */
+const STATES = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-states-'));
+process.once('exit', () => rmSync(STATES, { recursive: true, force: true }));
 
 const START_DEADLINE = 15_000;
 const STOP_DEADLINE = 15_000;
@@ -238,7 +244,8 @@ function start(words: readonly string[], { env = {}, cwd = ROOT }: Pick<BridgePl
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MCP_BRIDGE_'));
   return spawn(process.execPath, [BIN, ...words], {
     cwd,
-    env: { ...Object.fromEntries(inherited), ...env },
+    // What one bridge keeps is not for another one, unless the test says so.
+    env: { ...Object.fromEntries(inherited), XDG_STATE_HOME: mkdtempSync(`${STATES}/`), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

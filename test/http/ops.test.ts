@@ -21,9 +21,10 @@ async function startWhole(plan: StartPlan) {
   const reports = makeReports();
   let url = '';
   const bridge = await startBridge({
-    options: readOptions(plan.options),
+    options: readOptions(['--no-persist', ...(plan.options ?? [])]),
     listen: { host: '127.0.0.1', ports: [0], from: 'a test' },
     project: { tag: 'mcpb-00000000-', name: 'the test' },
+    folder: os.tmpdir(),
     spec: specOf(plan),
     version: '1.2.3',
     makeReporter: async () => reports.report,

@@ -14,6 +14,7 @@ const FACTS: HealthFacts = {
   lastExit: undefined,
   isHalted: false,
   sessions: [],
+  total: 0,
   isBuilding: false,
   isBroken: false,
   isPaused: false,

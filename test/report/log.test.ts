@@ -20,7 +20,7 @@ async function linesOf(reports: readonly Report[], plan: Plan = {}): Promise<str
   return written.split('\n').slice(0, -1);
 }
 
-const STOPPED: Report = { kind: 'bridge.stopped' };
+const STOPPED: Report = { kind: 'bridge.stopped', kept: 2 };
 const READY: Report = { kind: 'backend.ready', ms: 5, pid: 42, label: 'claude-code' };
 const SAID: Report = { kind: 'backend.stderr', text: 'loading …', label: 'claude-code' };
 const STARTED: Report = { kind: 'backend.started', pid: 42, generation: 1, label: 'claude-code' };

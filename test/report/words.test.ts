@@ -37,7 +37,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'bridge.offered': { kind: 'bridge.offered', register: REGISTER },
   'bridge.warned': { kind: 'bridge.warned', text: 'MCP_BRIDGE_X is not known.' },
   'bridge.stopping': { kind: 'bridge.stopping', running: 0 },
-  'bridge.stopped': { kind: 'bridge.stopped' },
+  'bridge.stopped': { kind: 'bridge.stopped', kept: 2 },
   'session.opened': { kind: 'session.opened', revision: '2025-11-25' },
   'session.closed': { kind: 'session.closed' },
   'session.dormant': { kind: 'session.dormant' },

@@ -1,0 +1,77 @@
+// The hall's third door: what outlives the bridge. A state folder for each project and port, or the memory alone.
+import { createHash, randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { BridgeError } from './errors.js';
+import type { Options } from './options.js';
+import type { Report, Reporter } from './report/report.js';
+import { placeOf, projectFolder, rememberPort, stateFolder } from './store/folder.js';
+import { MemoryStore } from './store/memory.js';
+import { openStore } from './store/open.js';
+import { pruneOld } from './store/prune.js';
+import { ServerLog } from './store/server-log.js';
+import type { Store } from './store/store.js';
+
+export interface KeepPlan {
+  readonly options: Pick<Options, 'noPersist' | 'stateDir' | 'port' | 'sessionTtl'>;
+  /** Where the bridge was started. */
+  readonly folder: string;
+  /** Where it listens. */
+  readonly port: number;
+}
+
+export interface Keep {
+  readonly store: Store;
+  /** The state folder; without one nothing outlives the bridge. */
+  readonly folder: string | undefined;
+  /** What tells the processes of this bridge, and of those before it on the same state folder, from all others. */
+  readonly mark: string;
+  /** Keeps what servers and builds say. */
+  log(report: Report): void;
+  /** Nothing is kept any more. May be called in an `exit` handler, and twice. */
+  close(): void;
+}
+
+/**
+ * Opens the state folder. One that cannot be used is said, and done without, unless the user has chosen it.
+ *
+ * Throws a BridgeError (exit 1) where another bridge has it, or where the one that was chosen cannot be used.
+ */
+export function openKeep(plan: KeepPlan, report: Reporter): Keep {
+  const { options, folder: project, port } = plan;
+  if (options.noPersist) return inMemory();
+  const place = placeOf(project, options.stateDir && path.resolve(project, options.stateDir));
+  const folder = stateFolder({ ...place, port });
+  const onFault = (file: string, error: Error) => report({ kind: 'store.failed', file, error });
+  try {
+    const opened = openStore({ folder, project, onFault });
+    // A port that the system chose is nobody's.
+    if (options.port !== 0) rememberPort(place, port);
+    if (!options.stateDir) pruneOld(projectFolder(place), options.sessionTtl);
+    return onDisk(opened);
+  } catch (error) {
+    if (options.stateDir || !(error instanceof BridgeError) || !error.cause) throw error;
+    report({ kind: 'bridge.warned', text: `${error.message} Sessions end with the bridge.` });
+    return inMemory();
+  }
+}
+
+function inMemory(): Keep {
+  return { store: new MemoryStore(), folder: undefined, mark: randomUUID(), log: () => {}, close: () => {} };
+}
+
+function onDisk({ store, folder, close }: ReturnType<typeof openStore>): Keep {
+  const log = new ServerLog(folder);
+  return {
+    store,
+    folder,
+    mark: createHash('sha256').update(folder).digest('hex').slice(0, 16),
+    log: (report) => {
+      if (report.kind === 'backend.stderr') log.write(report.label ?? 'server', report.text);
+      if (report.kind === 'build.output') log.write('build', report.text);
+    },
+    close: () => {
+      close();
+      log.close();
+    },
+  };
+}

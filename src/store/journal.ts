@@ -1,0 +1,146 @@
+// A file of lines that only grows, until it is rewritten. What it was given before a SIGKILL is in it.
+import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { codeOf } from './error-code.js';
+import { PRIVATE_FILE, readLines, writeLines, writeText } from './file-lines.js';
+
+/** What was found in a journal. */
+export interface Found {
+  /** Whole lines, with those that were skipped. */
+  readonly lines: number;
+  /** Lines that nobody understood. */
+  readonly skipped: number;
+}
+
+export class Journal {
+  readonly #file: string;
+  readonly #onFault: (error: Error) => void;
+  #fd: number | undefined;
+  /** Bytes of its whole lines. */
+  #size = 0;
+  /** The file may go on after its whole lines with a part of one. */
+  #isTorn = false;
+  #isFaulty = false;
+  #hasLost = false;
+  #isClosed = false;
+
+  /** `onFault` hears of the first fault, and of the next one only after something could be written again. */
+  constructor(file: string, onFault: (error: Error) => void) {
+    this.#file = file;
+    this.#onFault = onFault;
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** It can be written again, but lacks what it was given while it could not: it is to be rewritten. */
+  get isBehind(): boolean {
+    return this.#hasLost && !this.#isFaulty;
+  }
+
+  /**
+   * Reads what is there, before anything is appended. `take` tells whether it understood the line.
+   *
+   * A last line that was never finished is cut off. A file that cannot be read is a fault, and put aside.
+   */
+  read(take: (line: string) => boolean): Found {
+    let lines = 0;
+    let skipped = 0;
+    const count = (line: string) => {
+      lines += 1;
+      if (!take(line)) skipped += 1;
+    };
+    try {
+      this.#size = readLines(this.#file, count);
+      this.#isTorn = statSync(this.#file).size > this.#size;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#putAside(error);
+    }
+    return { lines, skipped };
+  }
+
+  /** Keeps a line, which has no line end in it; returns when the system has it. Never throws. */
+  append(line: string): void {
+    if (this.#isClosed) return;
+    try {
+      this.#write(`${line}\n`);
+      this.#isFaulty = false;
+    } catch (error) {
+      this.#hasLost = true;
+      this.#tell(error);
+    }
+  }
+
+  /** Puts these lines in the place of all others; false if that failed, and then nothing has changed. Never throws. */
+  rewrite(lines: Iterable<string>): boolean {
+    if (this.#isClosed) return false;
+    const fresh = `${this.#file}.tmp`;
+    try {
+      const size = writeLines(fresh, lines);
+      this.#letGo();
+      renameSync(fresh, this.#file);
+      this.#size = size;
+      this.#isTorn = this.#isFaulty = this.#hasLost = false;
+      return true;
+    } catch (error) {
+      this.#tell(error);
+      remove(fresh);
+      return false;
+    }
+  }
+
+  /** Nothing is kept any more after this. */
+  close(): void {
+    this.#isClosed = true;
+    this.#letGo();
+  }
+
+  #write(text: string): void {
+    // The next line must not be glued to a part of this one.
+    if (this.#isTorn) truncateSync(this.#file, this.#size);
+    const fd = this.#opened();
+    this.#isTorn = true;
+    this.#size += writeText(fd, text);
+    this.#isTorn = false;
+  }
+
+  #opened(): number {
+    if (this.#fd !== undefined) return this.#fd;
+    this.#fd = openSync(this.#file, 'a', PRIVATE_FILE);
+    this.#size = fstatSync(this.#fd).size;
+    return this.#fd;
+  }
+
+  #letGo(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) attempt(() => closeSync(fd));
+  }
+
+  /** What was read of it before the fault is in no file then. */
+  #putAside(error: unknown): void {
+    this.#tell(error);
+    this.#isFaulty = false;
+    this.#hasLost = true;
+    attempt(() => renameSync(this.#file, `${this.#file}.unreadable`));
+  }
+
+  #tell(error: unknown): void {
+    if (this.#isFaulty) return;
+    this.#isFaulty = true;
+    this.#onFault(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function remove(file: string): void {
+  attempt(() => rmSync(file, { force: true }));
+}
+
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // There is nothing better to do.
+  }
+}

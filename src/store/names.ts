@@ -1,0 +1,12 @@
+// The files of a state folder.
+export const SESSIONS_LOG = 'sessions.log';
+export const EVENTS_LOG = 'events.log';
+export const SERVER_LOG = 'server.log';
+export const SERVER_OLD_LOG = 'server.old.log';
+export const LOCK = 'bridge.lock';
+
+/** Whether a file of this name is one of them, or what was left of a change of one. */
+export function isOurs(name: string): boolean {
+  const known = [SESSIONS_LOG, EVENTS_LOG, SERVER_LOG, SERVER_OLD_LOG, LOCK];
+  return known.some((each) => name === each || name.startsWith(`${each}.`));
+}
