@@ -281,6 +281,7 @@ test('programs find beside the words what they would have to read out of them', 
     Object.entries({
       'bridge.listening': { url: URL, command: 'node server.js' },
       'bridge.offered': { register: REGISTER },
+      'bridge.reaped': { pids: [12, 13] },
       'session.opened': { revision: '2025-11-25' },
       'backend.started': { pid: 42 },
       'backend.ready': { pid: 42 },
