@@ -44,6 +44,8 @@ export class Supervisor {
   #current: Backend | undefined;
   #next: Backend | undefined;
   #lateness: NodeJS.Timeout | undefined;
+  /** The newcomer that was stopped last; it may hold by now what the next one needs for itself. */
+  #givenUp: Backend | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
@@ -131,6 +133,7 @@ export class Supervisor {
         return this.#startNext();
       case 'stop-next':
         this.#next?.stop();
+        this.#givenUp = this.#next;
         return this.#expect(undefined);
       case 'swap':
         this.#retire('drain');
@@ -224,15 +227,26 @@ export class Supervisor {
     this.#doors.onSilent(backend);
     if (backend === this.#current) {
       this.#current = undefined;
-      const { closed } = this.#starts;
-      // What breaks the starts of others does not take a backend that served its one restart.
-      const halted = this.#starts.halted && backend.exit.whileStarting;
-      this.#input({ kind: 'lost', halted, closed, chance: Math.random() });
+      this.#lost(backend);
+    } else if (backend === this.#givenUp) {
+      this.#givenUp = undefined;
+      if (this.#isYielding && !this.#current) this.#lost(backend);
     } else if (backend === this.#next) {
       this.#expect(undefined);
       this.#input({ kind: 'next-lost' });
       this.#doors.onNextLost(backend);
     }
     if (this.#alive.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+
+  get #isYielding(): boolean {
+    return this.#policy.name === 'yielding';
+  }
+
+  #lost({ exit }: Backend): void {
+    if (this.#isYielding && this.#givenUp) return;
+    const { closed, halted } = this.#starts;
+    // What breaks the starts of others does not take a backend that served its one restart.
+    this.#input({ kind: 'lost', halted: halted && exit.whileStarting, closed, chance: Math.random() });
   }
 }

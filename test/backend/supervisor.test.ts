@@ -437,6 +437,19 @@ describe('with time in the hands of the test', () => {
       expect(told.filter((word) => word.startsWith('next'))).toEqual(['next late: 5000']);
     });
 
+    test('start-first: the next one waits for the end of a late newcomer too, which may hold the same [rollout.exclusive]', async () => {
+      const { supervisor, told, play } = await ready();
+      supervisor.replace('start-first');
+      await pass(5_000);
+      supervisor.replace('stop-first');
+      await play.end(1, 0);
+      expect(told.slice(2)).toEqual(['silent 1']);
+      await pass(50);
+      expect(told.slice(2)).toEqual(['silent 1', 'silent 2', 'started 3']);
+      play.ready(3);
+      expect(supervisor.serving?.generation).toBe(3);
+    });
+
     test('start-first: nobody is late who took over, ended, or is the only one [rollout.exclusive]', async () => {
       const { supervisor, told, play } = await ready();
       supervisor.replace('start-first');

@@ -355,7 +355,7 @@ it('calls the server only after initialized, over 30 rollouts of 8 sessions unde
   }
   expect(project.bridge.lines.filter(({ msg }) => msg.startsWith('expected initialize first'))).toEqual([]);
   expect(rollouts(project)).toEqual(Array.from({ length: 30 }, (_, n) => n + 2));
-}, 90_000);
+}, 180_000);
 
 it('a crash while the newest code is broken leaves calls refused and lists answered [call.words session.fast]', async () => {
   await using project = await startProject();
