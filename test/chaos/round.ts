@@ -35,6 +35,8 @@ const PAUSE = [0, 90] as const;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
 const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
+/** The official clients try twice to come back, 2 s apart: one of them must find a bridge, however slow it was to start (ms). */
+const SPARED = 2_600;
 /** From the last save to the last calls (ms). */
 const LAST_CALLS_AFTER = 600;
 
@@ -245,7 +247,8 @@ export class Round {
   }
 
   async #killBridge(chance: Chance): Promise<void> {
-    if (this.#isKilling) return;
+    const { backAt = 0 } = this.#bridge.outages.at(-1) ?? {};
+    if (this.#isKilling || Date.now() - backAt < SPARED) return this.#tell('spared the bridge');
     this.#isKilling = true;
     this.#tell('killed the bridge');
     const away = await this.#bridge.killAndStart(chance.between(0, 400));

@@ -14,7 +14,6 @@ export interface Event {
 /** From one of a kind to the next (ms). */
 const GAPS: Readonly<Record<Blow, readonly [low: number, high: number]>> = {
   'kill-backend': [150, 1_200],
-  // The official clients try twice to come back, 2 s apart: each finds a bridge in between.
   'kill-bridge': [3_500, 6_500],
   save: [1_500, 4_500],
   drop: [50, 400],

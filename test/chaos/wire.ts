@@ -12,6 +12,8 @@ const BEFORE_CUT = 30;
 interface Open {
   readonly exchange: Exchange;
   readonly scissors: AbortController;
+  /** Its client has it no longer, whether it is over or not. */
+  forget(): void;
 }
 
 export class Wire {
@@ -32,18 +34,9 @@ export class Wire {
   readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     if (this.#isRetired) throw new TypeError('This client is gone.');
     const exchange = this.#begin(init);
-    const scissors = new AbortController();
-    const open = { exchange, scissors };
-    this.#open.add(open);
-    this.#planCut(open);
-    const leave = () => {
-      this.#end(open, 'left');
-      scissors.abort();
-    };
-    if (init.signal?.aborted) leave();
-    init.signal?.addEventListener('abort', leave, { once: true });
+    const open = this.#openFor(exchange, init.signal);
     try {
-      const response = await fetch(input, { ...init, signal: scissors.signal });
+      const response = await fetch(input, { ...init, signal: open.scissors.signal });
       exchange.status = response.status;
       exchange.session = response.headers.get('mcp-session-id') ?? undefined;
       this.session ??= exchange.session;
@@ -57,7 +50,9 @@ export class Wire {
 
   /** Cuts one of the connections that are open and have an event id already, if there is one. */
   cutOne(chance: Chance): string | undefined {
-    const [first, ...more] = [...this.#open].filter(({ exchange }) => exchange.events.some(({ id }) => id));
+    const known = [...this.#open].filter(({ exchange }) => exchange.events.some(({ id }) => id));
+    const posts = known.filter(({ exchange }) => exchange.method === 'POST');
+    const [first, ...more] = posts.length > 0 && chance.isLikely(0.8) ? posts : known;
     if (!first) return undefined;
     const { exchange, scissors } = chance.pick([first, ...more]);
     scissors.abort();
@@ -68,6 +63,20 @@ export class Wire {
   retire(): void {
     this.#isRetired = true;
     for (const { scissors } of this.#open) scissors.abort();
+  }
+
+  #openFor(exchange: Exchange, signal: RequestInit['signal']): Open {
+    const scissors = new AbortController();
+    const leave = () => {
+      this.#end(open, 'left');
+      scissors.abort();
+    };
+    const open = { exchange, scissors, forget: () => signal?.removeEventListener('abort', leave) };
+    this.#open.add(open);
+    if (signal?.aborted) leave();
+    signal?.addEventListener('abort', leave, { once: true });
+    this.#planCut(open);
+    return open;
   }
 
   #begin({ method = 'GET', headers, body }: RequestInit): Exchange {
@@ -92,7 +101,8 @@ export class Wire {
 
   async #body(response: Response, open: Open): Promise<Response> {
     const text = await response.text();
-    if (response.headers.get('content-type')?.startsWith('application/json'))
+    // A refusal answers no request.
+    if (response.ok && response.headers.get('content-type')?.startsWith('application/json'))
       open.exchange.events.push(eventOf({ data: text }));
     this.#end(open, 'whole');
     return new Response(text || null, { status: response.status, headers: response.headers });
@@ -138,6 +148,7 @@ export class Wire {
 
   #end(open: Open, end: NonNullable<Exchange['end']>): void {
     this.#open.delete(open);
+    open.forget();
     open.exchange.end ??= end;
     open.exchange.endedAt ??= Date.now();
   }
