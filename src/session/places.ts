@@ -32,6 +32,8 @@ export class Places {
   ask(seeker: Seeker): boolean {
     if (this.#taken.has(seeker)) return true;
     if (this.#taken.size >= this.most) this.#sleeper()?.sleep();
+    // It waited already, and the one that sleeps now has left its place to it.
+    if (this.#taken.has(seeker)) return true;
     const isFree = this.#taken.size < this.most;
     (isFree ? this.#taken : this.#waiting).add(seeker);
     return isFree;

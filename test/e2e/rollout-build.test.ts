@@ -113,7 +113,7 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
 
   it('is opened provisionally during a slow first build; the tools appear [session.first-build]', async () => {
     await using project = await startProject('version 1 slow');
-    const { value, ms } = await timed(() => connect(project.bridge.url));
+    const { value, ms } = await timed(() => connect(project.bridge.url, { timeout: 10_000 }));
     await using client = value;
     expect(ms).toBeGreaterThan(4_500);
     expect(ms).toBeLessThan(7_000);

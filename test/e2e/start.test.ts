@@ -54,7 +54,7 @@ describe('the first word', () => {
         const ended = once(terminal, 'exit');
         terminal.stdin.write('\x03');
         expect(await ended).toEqual([0, null]);
-        expect(shown).toContain('Stopped.');
+        expect(shown).toContain('Stopped; ');
       } finally {
         terminal.kill('SIGKILL');
       }
