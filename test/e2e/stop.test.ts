@@ -25,7 +25,7 @@ describe('a signal', () => {
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
     expect(bridge.stdout).toBe('');
-    expect(bridge.lines.at(-1)?.msg).toBe('Stopped.');
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; 2 sessions are kept for the next start.');
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -154,7 +154,7 @@ describe('a server that ignores all but SIGKILL', () => {
     bridge.signal('SIGINT');
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
-    expect(bridge.lines.at(-1)?.msg).toBe('Stopped.');
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; 1 session is kept for the next start.');
   });
 
   it('is not waited for after a third Ctrl-C, and is gone nevertheless [cli.stop supervise.tree]', async () => {
