@@ -89,8 +89,8 @@ export class Life {
   /** The newest code is broken: calls are told so until the next change. */
   refuseCalls(failure: CallFailure): void {
     this.#refusal = failure;
-    this.parts.supervisor.reopen();
     this.meet({ kind: 'refused' }, undefined, failure);
+    this.parts.supervisor.reopen();
   }
 
   /** Takes up the new generation, of this number. What was held for the change is for the caller to release. */

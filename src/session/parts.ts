@@ -70,6 +70,8 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
     onLine: (backend, line) => {
       if (line.kind !== 'notification') presence.touch();
       traffic.onLine(backend, line);
+      // Its session may have nothing more to do, and others may wait for a place.
+      if (line.kind === 'response') plan.places.offer();
     },
     report,
   });

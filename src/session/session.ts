@@ -24,6 +24,7 @@ import type { SessionInput, SessionState } from './state.js';
 /** A use of the session is on record after so long at the latest (ms). */
 const KEEP_USE_EVERY = 60_000;
 const CALL: SessionInput = { kind: 'call' };
+const REFUSED_CALL: SessionInput = { kind: 'call', refused: true };
 
 export class Session implements Seeker {
   readonly id: string;
@@ -118,7 +119,7 @@ export class Session implements Seeker {
     }
     const held = { line, stream, again: false };
     if (this.state !== 'active' && isQuick(line)) this.#onQuick(held);
-    else this.#life.meet(CALL, held);
+    else this.#life.meet(this.#isRefused ? REFUSED_CALL : CALL, held);
   }
 
   /** A notification or a response of the client. */
@@ -193,8 +194,9 @@ export class Session implements Seeker {
     if (presence.isAbandoned(now, handshake.opening?.stream)) return this.forget();
     const limit = this.#plan.options.idleTimeout;
     if (limit > 0 && presence.isIdle(now, limit, this.#streams())) this.sleep();
-    const isKept = handshake.revision !== undefined && this.state !== 'dormant';
-    if (isKept && presence.lastUse - handshake.keptUse > KEEP_USE_EVERY) handshake.save(presence.lastUse);
+    if (this.#waitsForNobody) this.sleep();
+    if (this.#isOnRecord && presence.lastUse - handshake.keptUse > KEEP_USE_EVERY)
+      handshake.save(presence.lastUse);
   }
 
   /** The machine slept: every wait begins anew. */
@@ -223,6 +225,22 @@ export class Session implements Seeker {
     this.#life.onPlace();
   }
 
+  /** It waits for a place that nobody needs any more. */
+  get #waitsForNobody(): boolean {
+    const { handshake, dispatch } = this.#parts;
+    const isAskedFor = handshake.opening || dispatch.hold.size > 0 || this.isConnected;
+    return !isAskedFor && this.#plan.places.isWaiting(this);
+  }
+
+  /** It sleeps, and the newest code does not run. */
+  get #isRefused(): boolean {
+    return this.state === 'dormant' && this.#plan.standing().refusal !== undefined;
+  }
+
+  get #isOnRecord(): boolean {
+    return this.#plan.store.record(this.id) !== undefined;
+  }
+
   /** The standalone stream, and those that requests wait on. */
   #streams(): Stream[] {
     const { handshake, outbox, traffic, dispatch } = this.#parts;
@@ -240,7 +258,7 @@ export class Session implements Seeker {
     const { supervisor, dispatch, early } = this.#parts;
     if (supervisor.serving) return dispatch.forward(held);
     if (early.answerNow(held)) return;
-    this.#life.meet(CALL, held);
+    this.#life.meet(this.#isRefused ? REFUSED_CALL : CALL, held);
     early.onHeld(held.line.message.id);
   }
 }
