@@ -1,12 +1,15 @@
 // The hall's second door: the server's code. What there is to watch, to build and to run, joined to the rollout.
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Spawn, SpawnSpec } from './backend/spawn.js';
+import type { ChildGuard } from './backend/tree.js';
 import type { Options } from './options.js';
 import type { Reporter } from './report/report.js';
 import { type Build, type BuildPlan, runBuild } from './rollout/build.js';
 import { type Inference, infer } from './rollout/infer.js';
 import { look } from './rollout/look.js';
 import type { Rollout } from './rollout/rollout.js';
+import { BUILT } from './store/names.js';
 import { watchFiles } from './watch/files.js';
 import type { Watcher } from './watch/watcher.js';
 
@@ -14,6 +17,9 @@ export interface CodePlan {
   readonly options: Options;
   readonly spec: SpawnSpec;
 }
+
+/** The folder that is the bridge's own, if there is one. */
+type OwnFolder = string | undefined;
 
 /** What there is to watch, to build and to run. */
 export interface Code extends Omit<Inference, 'watchesItself'> {
@@ -24,29 +30,37 @@ export interface Code extends Omit<Inference, 'watchesItself'> {
 }
 
 /** What follows from the command, what is on the disk, and what the user said. */
-export async function findCode({ options, spec }: CodePlan): Promise<Code> {
+export async function findCode({ options, spec }: CodePlan, own?: OwnFolder): Promise<Code> {
   const name = path.basename(spec.command[0]);
   const seen = await look(spec.command, { cwd: spec.cwd, env: spec.env, shell: spec.shell });
   const build = options.noWatch ? '' : options.build;
-  const inferred = { ...infer(spec.command, seen, { build, shell: spec.shell }), explicit: false, name };
-  if (options.noWatch)
-    return { ...inferred, watch: [], from: 'watching nothing (--no-watch)', hint: undefined };
-  if (options.watch.length === 0) return inferred;
+  const artefacts = own && path.join(own, BUILT);
+  const inferred = infer(spec.command, seen, { build, shell: spec.shell, artefacts });
+  const code = { ...inferred, never: [...inferred.never, ...(own ? [own] : [])], explicit: false, name };
+  if (options.noWatch) return { ...code, watch: [], from: 'watching nothing (--no-watch)', hint: undefined };
+  if (options.watch.length === 0) return code;
   const from = `watching ${options.watch.join(', ')}${inferred.build ? `, building with ${inferred.build.name}` : ''}`;
-  return { ...inferred, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
+  return { ...code, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
+}
+
+interface BuildRooms {
+  readonly spawn: Spawn;
+  readonly guard: ChildGuard;
+  readonly watch: CodeWatch;
+  readonly report: Reporter;
 }
 
 /** Begins a build, and tells the watch that it may write files. */
 export function beginBuild(
   build: BuildPlan,
   { options, spec }: CodePlan,
-  spawn: Spawn,
-  watch: CodeWatch,
-  report: Reporter,
+  { spawn, guard, watch, report }: BuildRooms,
 ): Build {
   watch.mark('build-began');
+  if (build.executable !== undefined) mkdirSync(path.dirname(build.executable), { recursive: true });
   const running = runBuild(build, {
     spawn,
+    guard,
     cwd: spec.cwd,
     env: spec.env,
     killTimeout: options.killTimeout,

@@ -35,7 +35,8 @@ function remove(folder: string): boolean {
 
 function removeLocked(folder: string, lock: Lock): boolean {
   try {
-    for (const name of namesIn(folder)) if (name !== LOCK) rmSync(path.join(folder, name));
+    for (const name of namesIn(folder))
+      if (name !== LOCK) rmSync(path.join(folder, name), { recursive: true });
   } finally {
     lock.release();
   }

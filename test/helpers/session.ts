@@ -1,7 +1,7 @@
 // A session on a stage: the real session, supervisor and backends between a server and a client that the test plays.
 // Time stands still until the test lets it pass.
 import { expect, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import {
   asLine,
@@ -84,9 +84,10 @@ export class Scene implements AsyncDisposable {
           idleTimeout: 1_800_000,
           sessionTtl: 604_800_000,
           retry: 'safe',
+          isolation: 'session',
           ...options,
         },
-        startBackend: (doors) => new Backend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
+        startBackend: (doors) => new ChildBackend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
         starts: this.starts,
         places: plan.places ?? new Places(32),
         snapshots: new Snapshots(this.store),

@@ -1,7 +1,7 @@
 // All sessions of one server on a stage: the real registry, between servers and clients that the test plays. Time stands
 // still until the test lets it pass.
 import { expect, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, notificationText, type RequestId, requestText } from '../../src/protocol/jsonrpc.js';
 import { type NoSession, type Purpose, Registry, type RegistryPlan } from '../../src/session/registry.js';
@@ -58,13 +58,14 @@ export class Town implements AsyncDisposable {
         idleTimeout: IDLE,
         sessionTtl: TTL,
         retry: 'safe',
+        isolation: 'session',
         maxBackends: 32,
         unknownSession: 'recreate',
         ...options,
       },
       tag: TAG,
       project: 'node server.js in /project',
-      startBackend: (doors) => new Backend({ spec: SPEC, spawn, number: 1, timeouts: TIMEOUTS }, doors),
+      startBackend: (doors) => new ChildBackend({ spec: SPEC, spawn, number: 1, timeouts: TIMEOUTS }, doors),
       starts: new Starts(),
       serverName: 'server',
       standing: () => UNCHANGED,
