@@ -125,10 +125,10 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
     ]);
     expect((await resume(failed.at(-1)?.id)).status).toBe(405);
     // The call did not run again, and what comes now has streams of its own.
-    const next = await begin(client, 4, 50);
-    const ids = [read, unread, unfinished, next].map(({ started }) => started.id?.split('.')[0]);
-    expect(new Set(ids).size).toBe(4);
-    expect((await rest(next.events)).at(-1)?.data).toContain('waited nameless');
+    const young = await Promise.all([4, 5, 6, 7].map((id) => begin(client, id, 50)));
+    const ids = [read, unread, unfinished, ...young].map(({ started }) => started.id?.split('.')[0]);
+    expect(new Set(ids).size).toBe(7);
+    for (const { events } of young) expect((await rest(events)).at(-1)?.data).toContain('waited nameless');
   },
 );
 
