@@ -1,6 +1,8 @@
 // The hall: makes each room and joins their doors. Decides nothing.
-import { Backend } from './backend/backend.js';
+import { ChildBackend } from './backend/backend.js';
 import { Generations } from './backend/generations.js';
+import { Guard } from './backend/guard.js';
+import { Pool } from './backend/pool.js';
 import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
@@ -52,6 +54,7 @@ interface Rooms {
   readonly rollout: Rollout;
   readonly code: Code;
   readonly watch: CodeWatch;
+  readonly guard: Guard;
   readonly report: Reporter;
 }
 
@@ -71,9 +74,11 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
   const rooms = await makeRooms(plan, endpoint, keep, report);
   const { code, rollout, watch } = rooms;
-  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint });
+  report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
+  // What an earlier bridge has left may hold what the first server needs.
+  if (keep.children !== undefined) await reapLeft(rooms);
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
   return {
@@ -83,17 +88,33 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
 }
 
+async function reapLeft({ guard, report }: Rooms): Promise<void> {
+  const processes = await guard.reap();
+  if (processes.length > 0) report({ kind: 'bridge.reaped', processes });
+}
+
 async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
   const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan, keep.folder)]);
+  const guard = new Guard({ mark: keep.mark, file: keep.children });
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
   const timeouts = code.debugged ? { ...options, startTimeout: undefined, drainTimeout: undefined } : options;
-  const startBackend: StartBackend = (doors) => {
+  const startChild: StartBackend = (doors) => {
     watch.mark('started');
-    return new Backend({ ...generations.current, spawn, timeouts }, doors);
+    return new ChildBackend({ ...generations.current, spawn, timeouts, guard }, doors);
   };
+  const replace = code.debugged ? 'stop-first' : options.replace;
+  const makePool = () =>
+    new Pool({
+      startBackend: startChild,
+      newest: () => generations.current.number,
+      isExclusive: replace === 'stop-first',
+      version: plan.version,
+      report: (told) => report({ label: code.name, ...told }),
+    });
+  const startBackend = options.isolation === 'shared' ? makePool().seat : startChild;
   const registry = new Registry({
     ...{ options, startBackend, starts, store: keep.store, serverName: code.name },
     ...{ tag: plan.project.tag, project: plan.project.name },
@@ -102,14 +123,17 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, repor
   });
   const { build, run } = code;
   const rollout: Rollout = new Rollout({
-    build: build && { name: build.name, begin: () => beginBuild(build, plan, spawn, watch, report) },
+    build: build && {
+      name: build.name,
+      begin: () => beginBuild(build, plan, { spawn, guard, watch, report }),
+    },
     specAfter: (result) => specAfter(spec, run, result),
     ...{ generations, starts, options, report },
     sessions: () => registry.sessions(),
-    replace: code.debugged ? 'stop-first' : options.replace,
+    replace,
   });
   const watch: CodeWatch = watchCode(code, plan, rollout, report);
-  return { keep, endpoint, registry, starts, generations, rollout, code, watch, report };
+  return { keep, endpoint, registry, starts, generations, rollout, code, watch, guard, report };
 }
 
 function factsOf(
@@ -141,7 +165,7 @@ function factsOf(
 }
 
 function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
-  const { keep, registry, endpoint, rollout, watch, report } = rooms;
+  const { keep, registry, endpoint, rollout, watch, guard, report } = rooms;
   let hastened = false;
   // A client that is not connected yet has no call to lose.
   const running = () =>
@@ -169,7 +193,11 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
       await ended;
       await endpoint.close();
-      report({ kind: 'bridge.stopped', kept: keep.folder === undefined ? undefined : registry.size });
+      guard.close();
+      report({
+        kind: 'bridge.stopped',
+        kept: keep.folder === undefined ? undefined : [...keep.store.records()].length,
+      });
       keep.close();
     },
     hasten: () => {

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Spawn, SpawnSpec } from './backend/spawn.js';
+import type { ChildGuard } from './backend/tree.js';
 import type { Options } from './options.js';
 import type { Reporter } from './report/report.js';
 import { type Build, type BuildPlan, runBuild } from './rollout/build.js';
@@ -42,18 +43,24 @@ export async function findCode({ options, spec }: CodePlan, own?: OwnFolder): Pr
   return { ...code, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
 }
 
+interface BuildRooms {
+  readonly spawn: Spawn;
+  readonly guard: ChildGuard;
+  readonly watch: CodeWatch;
+  readonly report: Reporter;
+}
+
 /** Begins a build, and tells the watch that it may write files. */
 export function beginBuild(
   build: BuildPlan,
   { options, spec }: CodePlan,
-  spawn: Spawn,
-  watch: CodeWatch,
-  report: Reporter,
+  { spawn, guard, watch, report }: BuildRooms,
 ): Build {
   watch.mark('build-began');
   if (build.executable !== undefined) mkdirSync(path.dirname(build.executable), { recursive: true });
   const running = runBuild(build, {
     spawn,
+    guard,
     cwd: spec.cwd,
     env: spec.env,
     killTimeout: options.killTimeout,

@@ -6,6 +6,7 @@ import type { Options } from './options.js';
 import type { Report, Reporter } from './report/report.js';
 import { placeOf, projectFolder, rememberPort, stateFolder } from './store/folder.js';
 import { MemoryStore } from './store/memory.js';
+import { CHILDREN } from './store/names.js';
 import { openStore } from './store/open.js';
 import { pruneOld } from './store/prune.js';
 import { ServerLog } from './store/server-log.js';
@@ -25,6 +26,8 @@ export interface Keep {
   readonly folder: string | undefined;
   /** What tells the processes of this bridge, and of those before it on the same state folder, from all others. */
   readonly mark: string;
+  /** Where the next bridge finds which processes this one had; undefined: nowhere. */
+  readonly children: string | undefined;
   /** Keeps what servers and builds say. */
   log(report: Report): void;
   /** Nothing is kept any more. May be called in an `exit` handler, and twice. */
@@ -56,7 +59,8 @@ export function openKeep(plan: KeepPlan, report: Reporter): Keep {
 }
 
 function inMemory(): Keep {
-  return { store: new MemoryStore(), folder: undefined, mark: randomUUID(), log: () => {}, close: () => {} };
+  const nothing = { folder: undefined, children: undefined, log: () => {}, close: () => {} };
+  return { store: new MemoryStore(), mark: randomUUID(), ...nothing };
 }
 
 function onDisk({ store, folder, close }: ReturnType<typeof openStore>): Keep {
@@ -64,6 +68,7 @@ function onDisk({ store, folder, close }: ReturnType<typeof openStore>): Keep {
   return {
     store,
     folder,
+    children: path.join(folder, CHILDREN),
     mark: createHash('sha256').update(folder).digest('hex').slice(0, 16),
     log: (report) => {
       if (report.kind === 'backend.stderr') log.write(report.label ?? 'server', report.text);

@@ -55,6 +55,8 @@ export const OPTIONS = [
   { name: 'env-file', type: 'string', group: 'server', placeholder: 'file', built: true, expected: 'a file',
     help: 'file with variables for the server, one KEY=VALUE a line; --env wins' },
   { name: 'shell', type: 'boolean', group: 'server', built: true, help: 'run the command through a shell' },
+  { name: 'isolation', type: 'choice', group: 'server', default: 'session', choices: ['session', 'shared'], placeholder: 'session|shared', built: true,
+    help: 'one process of the server for each session, or one for all of them, for servers that can run only once' },
   { name: 'watch', alias: 'w', type: 'list', group: 'restarts', placeholder: 'path', built: true,
     pattern: /^[^\0]+$/, expected: 'a file, a folder or a glob',
     help: 'file, folder or glob whose change takes the new code to every session; without it inferred from the command; repeat for more' },
@@ -99,7 +101,6 @@ export const OPTIONS = [
   { name: 'log-format', type: 'choice', group: 'logs', choices: ['pretty', 'json'], placeholder: 'pretty|json', built: true,
     help: 'how a line is written; without it pretty on a terminal, else json' },
 
-  { name: 'isolation', type: 'choice', group: 'server', placeholder: 'session|shared', built: 'later', help: 'one server per session, or one' },
   { name: 'config', type: 'string', group: 'server', placeholder: 'file', built: 'later', help: 'several servers' },
 ] as const satisfies readonly OptionRow[];
 

@@ -13,13 +13,11 @@ export const PROMISES = {
   // Nothing is watched or built yet, so nothing is said of that.
   'cli.run': { built: 'partly', says: 'listens first, then says the URL and how to register it' },
   'cli.usage': { built: 'yes', says: 'wrong words are one line, exit code 2, and nothing is started' },
-  // The port that a folder had last is not kept, and who holds a port that is taken is not told.
-  'cli.port': { built: 'partly', says: 'a folder keeps its port; one that is taken is said, never swapped' },
+  'cli.port': { built: 'yes', says: 'a folder keeps its port; one that is taken is said, never swapped' },
   'cli.command-missing': { built: 'yes', says: 'a command that cannot be run is one line that tells where it was looked for' },
-  // A killed bridge leaves servers that ignore the end of stdin; what is kept is not counted.
-  'cli.stop': { built: 'partly', says: 'signals wait for calls a bounded time, then every process of every server ends' },
+  'cli.stop': { built: 'yes', says: 'signals wait for calls a bounded time, then every process of every server ends; a killed bridge leaves none' },
   'cli.register': { built: 'no', says: 'writes one entry of a client’s own config and nothing else' },
-  'cli.debug': { built: 'partly', says: 'a server under a debugger is not hurried, and never runs twice' },
+  'cli.debug': { built: 'yes', says: 'a server under a debugger is not hurried, and never runs twice' },
 
   // The revision with sessions.
   'http.conformance': { built: 'partly', says: 'the official suite passes, with nothing listed as known to fail', provenBy: 'test:conformance' },
@@ -27,17 +25,14 @@ export const PROMISES = {
   'http.never-absent': { built: 'yes', says: 'a server that is not there yet is no refused connection, 404 or 5xx' },
   'http.guard': { built: 'yes', says: 'who may not ask, and what cannot be understood, is refused with what to do about it' },
   'http.streams': { built: 'yes', says: 'a GET takes over its own stream and no other, and not for ever' },
-  // Events end with the process.
-  'http.resume': { built: 'partly', says: 'a stream that was cut goes on where it was left, nothing twice, nothing lost' },
+  'http.resume': { built: 'yes', says: 'a stream that was cut goes on where it was left, nothing twice, nothing lost' },
   // There is no build, and nothing that is watched.
   'http.health': { built: 'partly', says: '/health tells state, sessions, calls, processes and the last exit; /ready in a status' },
   'http.metrics': { built: 'no', says: '/metrics for Prometheus' },
 
-  // One backend per session is the only way.
-  'session.dedicated': { built: 'partly', says: 'no client sees anything of another' },
-  // Ids end with the process.
-  'session.same-id': { built: 'partly', says: 'an id works until its session is ended, whatever happens to the server' },
-  'session.recreate': { built: 'no', says: 'an id that is not on record is served under the same id' },
+  'session.dedicated': { built: 'yes', says: 'no client sees anything of another' },
+  'session.same-id': { built: 'yes', says: 'an id works until its session is ended, whatever happens to the server' },
+  'session.recreate': { built: 'yes', says: 'an id that is not on record is served under the same id' },
   'session.replay': { built: 'yes', says: 'a new server is told first what the client told the old one, in that order' },
   'session.fast': { built: 'partly', says: 'initialize and lists do not wait for a slow start or a build' },
   'session.first-build': { built: 'yes', says: 'a first build that takes long does not make a client give up' },
@@ -51,7 +46,7 @@ export const PROMISES = {
   // The hints of tools are not read: tools are never called again.
   'call.once': { built: 'yes', says: 'a call that may have run is repeated only if it is safe, and answered once' },
   'call.cancel': { built: 'yes', says: 'a cancelled call leaves at once; only the server that has it is told' },
-  'call.drain': { built: 'partly', says: 'calls in flight finish on the old code while new ones run the new' },
+  'call.drain': { built: 'yes', says: 'calls in flight finish on the old code while new ones run the new' },
   'call.server-requests': { built: 'yes', says: 'what a lost server asked is taken back, and its answer never reaches the next one' },
 
   'watch.settle': { built: 'yes', says: 'one save is one rollout, and half-written files are never run' },
@@ -61,11 +56,12 @@ export const PROMISES = {
   'watch.pause': { built: 'yes', says: 'paused, changes are noted; resumed, they make one rollout' },
 
   'rollout.proof': { built: 'yes', says: 'new code is proven by the first session that takes it up' },
+  // By its words only, not by how long it takes to start; and it is found out anew by each bridge.
   'rollout.exclusive': { built: 'partly', says: 'a server that can run only once is found out, and stops before the next one starts' },
 
   'supervise.crash': { built: 'yes', says: 'a lost server is started again, ever later; one that does not start is left until a call' },
   'supervise.noise': { built: 'yes', says: 'what a server prints between messages reaches the log, never the client' },
   'supervise.tree': { built: 'yes', says: 'every process of a server ends with it' },
-  // Shown, not kept.
+  // There is no `logs` command yet.
   'supervise.logs': { built: 'partly', says: 'a server’s stderr appears as it was written, under its session’s name' },
 } as const satisfies Record<string, Promised>;

@@ -2,11 +2,39 @@
 
 import type { Options } from '../options.js';
 import type { Line } from '../protocol/jsonrpc.js';
-import { findEscaped, isTreeGone, signalTree } from './kill.js';
+import { withMark } from './marks.js';
 import { Pipes } from './pipes.js';
 import type { ChildEnd, Spawn, SpawnSpec } from './spawn.js';
 import type { Exit } from './starts.js';
 import { type BackendEffect, type BackendInput, type BackendState, backendStep, STARTING } from './state.js';
+import { type ChildGuard, Tree } from './tree.js';
+
+/** What serves a session: a process of its own, or a seat at one that several share (seat.ts). */
+export interface Backend {
+  readonly generation: number;
+  /** Undefined where there is no process, or none yet. */
+  readonly pid: number | undefined;
+  readonly state: BackendState['name'];
+  /** On its way out: calls in flight may finish, or it is being ended. */
+  readonly isLeaving: boolean;
+  readonly hasEnded: boolean;
+  /** How it ended, or what is known so far. */
+  readonly exit: Exit;
+  /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
+  send(text: string): 'sent' | 'full' | 'gone';
+  /** Its handshake is done: it serves. */
+  handshaken(): void;
+  /** It answered the handshake with an error: it will not serve. */
+  refuse(reason: string): void;
+  /** No new calls: it ends when `drained` is called, or after the drain timeout if that is to be heeded. */
+  drain(isLimited: boolean): void;
+  drained(): void;
+  stop(): void;
+  /** The current wait is over: the next rung of the ladder. */
+  hasten(): void;
+  /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
+  kill(): void;
+}
 
 export interface BackendDoors {
   /** A message from the server. */
@@ -35,6 +63,8 @@ export interface BackendPlan {
     readonly startTimeout: number | undefined;
     readonly drainTimeout: number | undefined;
   };
+  /** Ends it if the bridge cannot. */
+  readonly guard?: ChildGuard | undefined;
 }
 
 /** Time for a server to end by itself when its stdin has ended (ms). */
@@ -44,18 +74,18 @@ const PIPE_GRACE = 250;
 const KILL_GRACE = 2_000;
 const POLL = { first: 5, longest: 100 };
 
-export class Backend {
+export class ChildBackend implements Backend {
   readonly generation: number;
   /** Undefined where the process could not be spawned. */
   readonly pid: number | undefined;
   readonly #plan: BackendPlan;
   readonly #doors: BackendDoors;
+  readonly #tree: Tree;
   readonly #pipes: Pipes;
   readonly #startedAt = performance.now();
   #state: BackendState = STARTING;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
-  #escaped: readonly number[] = [];
   #end: ChildEnd | undefined;
   #reason: string | undefined;
   #whileStarting = true;
@@ -67,8 +97,12 @@ export class Backend {
     this.#plan = plan;
     this.#doors = doors;
     this.generation = plan.number;
-    const child = plan.spawn(plan.spec);
+    const { spec, guard } = plan;
+    const mark = guard?.newMark();
+    guard?.arm();
+    const child = plan.spawn(withMark(spec, mark));
     this.pid = child.pid;
+    this.#tree = new Tree({ pid: child.pid, command: spec.command, mark, guard });
     this.#pipes = new Pipes(child, {
       onLine: (line) => doors.onLine(this, line),
       onNoise: (text) => doors.report({ kind: 'backend.noise', text }),
@@ -88,7 +122,6 @@ export class Backend {
     return this.#state.name;
   }
 
-  /** On its way out: calls in flight may finish, or it is being ended. */
   get isLeaving(): boolean {
     return this.state === 'draining' || this.state === 'stopping';
   }
@@ -97,7 +130,6 @@ export class Backend {
     return this.state === 'stopped' || this.state === 'crashed';
   }
 
-  /** How it ended, or what is known so far. */
   get exit(): Exit {
     const { code, signal } = this.#end?.kind === 'exited' ? this.#end : { code: null, signal: null };
     return {
@@ -105,27 +137,24 @@ export class Backend {
       signal,
       reason: this.#reason,
       whileStarting: this.#whileStarting,
+      ...(this.#end?.kind === 'spawn-failed' && this.#end.code === 'ETXTBSY' && { isBusy: true }),
       tail: this.#pipes.tail,
     };
   }
 
-  /** Writes one line to the server. `full`: it does not read its stdin; `gone`: it has ended. */
   send(text: string): 'sent' | 'full' | 'gone' {
     return this.#end ? 'gone' : this.#pipes.send(text);
   }
 
-  /** Its handshake is done: it serves. */
   handshaken(): void {
     this.#input('handshaken');
   }
 
-  /** It answered the handshake with an error: it will not serve. */
   refuse(reason: string): void {
     this.#reason ??= reason;
     this.#input('refused');
   }
 
-  /** No new calls: it ends when `drained` is called, or after the drain timeout if that is to be heeded. */
   drain(isLimited: boolean): void {
     this.#drainLimited = isLimited;
     this.#input('drain');
@@ -140,16 +169,12 @@ export class Backend {
     this.#input('stop');
   }
 
-  /** The current wait is over: the next rung of the ladder. */
   hasten(): void {
     this.#input('deadline');
   }
 
-  /** SIGKILL to the whole tree, now and synchronously. For the last moment of the bridge. */
   kill(): void {
-    if (this.pid === undefined || this.hasEnded) return;
-    this.#findEscaped();
-    signalTree(this.pid, 'SIGKILL', this.#escaped);
+    if (!this.hasEnded) this.#tree.signal('SIGKILL');
   }
 
   #input(input: BackendInput): void {
@@ -178,7 +203,7 @@ export class Backend {
       case 'end-stdin':
         return this.#endStdin();
       case 'signal':
-        if (this.pid !== undefined) signalTree(this.pid, effect.signal, this.#escaped);
+        return this.#tree.signal(effect.signal);
     }
   }
 
@@ -203,22 +228,16 @@ export class Backend {
   }
 
   #endStdin(): void {
-    this.#findEscaped();
+    this.#tree.look();
     this.#pipes.endStdin();
     this.#watchTree(POLL.first);
-  }
-
-  /** While the leader lives: nothing tells later whose children they were. */
-  #findEscaped(): void {
-    if (this.pid !== undefined && !this.#end) this.#escaped = findEscaped(this.pid);
   }
 
   /** Nothing tells when a group is empty, so it is asked: often at first, then less. */
   #watchTree(wait: number): void {
     this.#poll = setTimeout(() => {
       if (this.state !== 'stopping') return;
-      const gone = this.pid === undefined || (this.#end && isTreeGone(this.pid, this.#escaped));
-      if (gone) this.#input('emptied');
+      if (this.#tree.isGone()) this.#input('emptied');
       else this.#watchTree(Math.min(wait * 2, POLL.longest));
     }, wait);
   }
@@ -237,6 +256,7 @@ export class Backend {
   #onEnd(end: ChildEnd): void {
     if (this.#end) return;
     this.#end = end;
+    this.#tree.leaderEnded();
     if (end.kind === 'spawn-failed')
       this.#reason = `${this.#plan.spec.command[0]} could not be started: ${end.code}`;
     this.#input(end.kind === 'exited' ? 'exited' : 'spawn-failed');
@@ -248,6 +268,7 @@ export class Backend {
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#pipes.destroy();
+    this.#tree.forget();
     const ms = performance.now() - this.#startedAt;
     const crashed = this.state === 'crashed';
     this.#doors.report(

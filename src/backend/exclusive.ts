@@ -16,9 +16,13 @@ const TAKEN = new RegExp(
   'i',
 );
 
+/** Node goes on without its debugger: that is no reason to end. */
+const HARMLESS = /^Starting inspector on /;
+
 /** The line that names an address or a lock that somebody else has, if the server ended over one while it started. */
 export function exclusiveLine(exit: Exit): string | undefined {
-  return exit.whileStarting ? exit.tail.find((line) => TAKEN.test(line))?.trim() : undefined;
+  const isTaken = (line: string) => TAKEN.test(line) && !HARMLESS.test(line);
+  return exit.whileStarting ? exit.tail.find(isTaken)?.trim() : undefined;
 }
 
 export function isExclusive(exit: Exit): boolean {

@@ -1,6 +1,6 @@
 // The end of a whole process tree: group signals on POSIX, taskkill on Windows, and what left its group by setsid.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { type ProcessEntry, readProcess, readProcesses, withDescendants } from './processes.js';
 
 export type TreeSignal = 'SIGTERM' | 'SIGKILL';
 
@@ -13,7 +13,12 @@ const WINDOWS = process.platform === 'win32';
 export function signalTree(pid: number, signal: TreeSignal, escaped: readonly number[] = []): void {
   if (WINDOWS) return taskkill(pid, signal);
   trySignal(-pid, signal);
-  for (const other of escaped) trySignal(other, signal);
+  signalEach(escaped, signal);
+}
+
+/** Signals these processes and no others. */
+export function signalEach(pids: readonly number[], signal: TreeSignal): void {
+  for (const pid of pids) trySignal(pid, signal);
 }
 
 /** Whether no living process is left of the tree. A zombie counts as gone: only its parent can remove it. */
@@ -25,15 +30,10 @@ export function isTreeGone(pid: number, escaped: readonly number[] = []): boolea
  * The living descendants of `pid` that are in another process group. To be asked for while `pid` lives: when it is
  * gone, nothing tells any more whose children they were. Linux only; elsewhere none.
  */
-export function findEscaped(pid: number): number[] {
+export function findEscaped(pid: number): ProcessEntry[] {
   const all = readProcesses();
-  const tree = new Set([pid]);
-  for (let grew = true; grew; ) {
-    const before = tree.size;
-    for (const p of all) if (tree.has(p.parent)) tree.add(p.pid);
-    grew = tree.size > before;
-  }
-  return all.filter((p) => tree.has(p.pid) && p.group !== pid && p.pid !== pid).map((p) => p.pid);
+  const tree = withDescendants(pid, all);
+  return all.filter((one) => tree.has(one.pid) && one.group !== pid && one.pid !== pid);
 }
 
 function taskkill(pid: number, signal: TreeSignal): void {
@@ -62,28 +62,5 @@ function isGroupGone(pid: number): boolean {
 
 function isAlive(pid: number): boolean {
   if (!trySignal(pid, 0)) return false;
-  return process.platform !== 'linux' || readProcess(String(pid))?.state !== 'Z';
-}
-
-interface ProcessEntry {
-  readonly pid: number;
-  readonly state: string;
-  readonly parent: number;
-  readonly group: number;
-}
-
-function readProcesses(): ProcessEntry[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readProcess(name) ?? []) : []));
-}
-
-/** From /proc/<pid>/stat (proc(5)): `pid (name) state ppid pgrp …`, where the name may hold anything. */
-function readProcess(pid: string): ProcessEntry | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { pid: Number(pid), state, parent: Number(parent), group: Number(group) };
-  } catch {
-    return undefined;
-  }
+  return process.platform !== 'linux' || readProcess(pid)?.state !== 'Z';
 }

@@ -1,7 +1,7 @@
 // Should a session have a backend, and when is the next one started? Pure; supervisor.ts carries the effects out.
 //
 //   off ──want──► on ──lost──► backoff ──elapsed──► on      on ──changed──► replacing ──next-ready──► on
-//                                                       └ (stop-first) ► yielding ──lost──► on
+//                                    yields, └ (stop-first) ► yielding ──lost──► on
 //                 ▲   └─ too many failed starts ─► halted ──want, changed──► on
 //   any ──release──► off          settled (ready long enough): the losses are forgotten
 //   off, on, backoff ──while a build runs──► gated ──opened, changed──► on
@@ -11,7 +11,7 @@ export type RestartState =
   | { readonly name: 'off' }
   | { readonly name: 'on'; readonly losses: number }
   | { readonly name: 'replacing'; readonly losses: number }
-  /** The old one drains and ends; then the next one is started. Its end is no loss. */
+  /** The current one drains and ends; then the next one is started. Its end is no loss. */
   | { readonly name: 'yielding' }
   | { readonly name: 'backoff'; readonly losses: number }
   | { readonly name: 'halted' }
@@ -33,6 +33,8 @@ export type RestartInput =
   | { readonly kind: 'settled' }
   /** A new generation is there to be taken up; `how` it takes over from a backend that serves. */
   | { readonly kind: 'changed'; readonly how: 'start-first' | 'stop-first'; readonly serving: boolean }
+  /** The current one takes no more calls: the backend that its sessions share gives way to a new generation. */
+  | { readonly kind: 'yields' }
   | { readonly kind: 'next-ready' }
   | { readonly kind: 'next-lost' };
 
@@ -115,6 +117,7 @@ const TABLE: Cells = {
     settled: stay,
     changed: stay,
     opened: stay,
+    yields: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -131,6 +134,7 @@ const TABLE: Cells = {
       return step({ name: 'replacing', losses: state.losses }, { kind: 'start-next' });
     },
     opened: stay,
+    yields: () => step({ name: 'yielding' }),
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -146,6 +150,8 @@ const TABLE: Cells = {
         ? step({ name: 'yielding' }, { kind: 'stop-next' }, { kind: 'drain' })
         : step(state, { kind: 'stop-next' }, { kind: 'start-next' }),
     opened: stay,
+    // Its newcomer follows it, when it is gone.
+    yields: stay,
     'next-ready': () => step({ name: 'on', losses: 0 }, { kind: 'swap' }),
     // The old one still serves: it stays, and the next change tries again.
     'next-lost': (state) => step({ name: 'on', losses: state.losses }),
@@ -158,6 +164,7 @@ const TABLE: Cells = {
     settled: stay,
     changed: stay,
     opened: stay,
+    yields: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -170,6 +177,7 @@ const TABLE: Cells = {
     settled: stay,
     changed: () => step({ name: 'on', losses: 0 }, { kind: 'disarm' }, { kind: 'start' }),
     opened: stay,
+    yields: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -181,6 +189,7 @@ const TABLE: Cells = {
     settled: stay,
     changed: start,
     opened: stay,
+    yields: stay,
     'next-ready': stay,
     'next-lost': stay,
   },
@@ -192,6 +201,7 @@ const TABLE: Cells = {
     settled: stay,
     changed: start,
     opened: ({ losses }) => step({ name: 'on', losses }, { kind: 'start' }),
+    yields: stay,
     'next-ready': stay,
     'next-lost': stay,
   },

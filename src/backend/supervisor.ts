@@ -10,10 +10,12 @@ export interface SupervisorDoors {
   onStarted(backend: Backend): void;
   /** It serves from now on. What another one was serving drains. */
   onReady(backend: Backend): void;
-  /** The one that was serving or starting is gone; nothing more can be sent to it. */
+  /** The one that was serving or starting is gone, or takes no more calls. */
   onLost(backend: Backend): void;
   /** A newcomer ended before it could take over; what served goes on serving. */
   onNextLost(backend: Backend): void;
+  /** A newcomer is not ready after `ms`, while the old one serves. */
+  onNextLate(ms: number): void;
   /** Nothing more will come from this one, whichever it was. */
   onSilent(backend: Backend): void;
   /** No other one will be started until somebody wants one again. */
@@ -41,6 +43,9 @@ export class Supervisor {
   #policy: RestartState = OFF;
   #current: Backend | undefined;
   #next: Backend | undefined;
+  #lateness: NodeJS.Timeout | undefined;
+  /** The newcomer that was stopped last; it may hold by now what the next one needs for itself. */
+  #givenUp: Backend | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
@@ -54,6 +59,11 @@ export class Supervisor {
   /** The backend that calls go to, if one is ready. */
   get serving(): Backend | undefined {
     return this.#current?.state === 'ready' ? this.#current : undefined;
+  }
+
+  /** The generation of the backend that serves or is to serve. */
+  get generation(): number | undefined {
+    return this.#current?.generation;
   }
 
   /** Every process that is not gone yet: serving, starting, draining, stopping. */
@@ -120,12 +130,11 @@ export class Supervisor {
       case 'stop':
         return this.#retire('stop');
       case 'start-next':
-        this.#next = this.#start();
-        return this.#doors.onStarted(this.#next);
+        return this.#startNext();
       case 'stop-next':
         this.#next?.stop();
-        this.#next = undefined;
-        return;
+        this.#givenUp = this.#next;
+        return this.#expect(undefined);
       case 'swap':
         this.#retire('drain');
         return this.#adopt();
@@ -161,8 +170,22 @@ export class Supervisor {
 
   #adopt(): void {
     this.#current = this.#next;
-    this.#next = undefined;
+    this.#expect(undefined);
     if (this.#current?.state === 'ready') this.#serve(this.#current);
+  }
+
+  #startNext(): void {
+    const next = this.#start();
+    this.#expect(next);
+    this.#doors.onStarted(next);
+  }
+
+  /** Who takes over next, if somebody does; one that waits for what the old one holds would wait for ever. */
+  #expect(next: Backend | undefined): void {
+    this.#next = next;
+    clearTimeout(this.#lateness);
+    const { patience } = this.#starts;
+    if (next) this.#lateness = setTimeout(() => this.#doors.onNextLate(patience), patience);
   }
 
   #serve(backend: Backend): void {
@@ -172,27 +195,30 @@ export class Supervisor {
   }
 
   #start(): Backend {
-    this.#starts.began(performance.now(), this.#policy.name === 'on' && this.#policy.losses > 0);
+    const startedAt = performance.now();
     const backend = this.#startBackend({
       onLine: (from, line) => this.#doors.onLine(from, line),
-      onState: (from) => this.#onState(from),
+      onState: (from) => this.#onState(from, startedAt),
       onSilent: (from) => this.#onSilent(from),
       report: (report) => this.#doors.report(report),
     });
     this.#alive.add(backend);
+    const isInstead = this.#policy.name === 'on' && this.#policy.losses > 0;
+    this.#starts.began(performance.now(), isInstead, backend.pid);
     return backend;
   }
 
-  #onState(backend: Backend): void {
+  #onState(backend: Backend, startedAt: number): void {
     if (backend.state === 'ready') {
-      this.#starts.becameReady();
+      this.#starts.becameReady(performance.now() - startedAt);
       if (backend === this.#current) this.#serve(backend);
       else if (backend === this.#next) this.#input({ kind: 'next-ready' });
     }
-    if (backend.state === 'crashed' && backend === this.#current) {
-      clearTimeout(this.#settling);
-      this.#doors.onLost(backend);
-    }
+    const isOver = backend.state === 'crashed' || backend.state === 'draining';
+    if (!isOver || backend !== this.#current) return;
+    clearTimeout(this.#settling);
+    this.#doors.onLost(backend);
+    if (backend.state !== 'crashed') this.#input({ kind: 'yields' });
   }
 
   #onSilent(backend: Backend): void {
@@ -201,15 +227,26 @@ export class Supervisor {
     this.#doors.onSilent(backend);
     if (backend === this.#current) {
       this.#current = undefined;
-      const { closed } = this.#starts;
-      // What breaks the starts of others does not take a backend that served its one restart.
-      const halted = this.#starts.halted && backend.exit.whileStarting;
-      this.#input({ kind: 'lost', halted, closed, chance: Math.random() });
+      this.#lost(backend);
+    } else if (backend === this.#givenUp) {
+      this.#givenUp = undefined;
+      if (this.#isYielding && !this.#current) this.#lost(backend);
     } else if (backend === this.#next) {
-      this.#next = undefined;
+      this.#expect(undefined);
       this.#input({ kind: 'next-lost' });
       this.#doors.onNextLost(backend);
     }
     if (this.#alive.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+
+  get #isYielding(): boolean {
+    return this.#policy.name === 'yielding';
+  }
+
+  #lost({ exit }: Backend): void {
+    if (this.#isYielding && this.#givenUp) return;
+    const { closed, halted } = this.#starts;
+    // What breaks the starts of others does not take a backend that served its one restart.
+    this.#input({ kind: 'lost', halted: halted && exit.whileStarting, closed, chance: Math.random() });
   }
 }

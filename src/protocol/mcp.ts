@@ -9,6 +9,9 @@ const SESSION_REVISIONS: ReadonlySet<string> = new Set([
   '2025-11-25',
 ]);
 
+/** What the bridge asks for where it speaks for itself. */
+export const LATEST_REVISION = '2025-11-25';
+
 /** The first revision without sessions. */
 export const STATELESS_FROM = '2026-07-28';
 
@@ -24,8 +27,23 @@ export const INITIALIZED = 'notifications/initialized';
 export const CANCELLED = 'notifications/cancelled';
 export const PROGRESS = 'notifications/progress';
 export const SET_LEVEL = 'logging/setLevel';
+export const LOG_MESSAGE = 'notifications/message';
+export const ROOTS_CHANGED = 'notifications/roots/list_changed';
+export const UPDATED = 'notifications/resources/updated';
 export const SUBSCRIBE = 'resources/subscribe';
 export const UNSUBSCRIBE = 'resources/unsubscribe';
+
+/** Of the log, the most verbose first (2025-11-25, logging). */
+export const LOG_LEVELS: readonly string[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+];
 
 export function isSessionRevision(revision: string): boolean {
   return SESSION_REVISIONS.has(revision);

@@ -72,7 +72,8 @@ export function healthOf(facts: HealthFacts) {
     backend: {
       state,
       generation,
-      pids: sessions.flatMap(({ pids }) => pids),
+      // Sessions may share a process.
+      pids: [...new Set(sessions.flatMap(({ pids }) => pids))],
       restarts,
       watched: facts.watched,
       last_build: lastBuildOf(facts.lastBuild),

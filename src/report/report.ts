@@ -1,4 +1,5 @@
 // What rooms tell: typed facts in the past tense. The log and the health page are made of them.
+import type { Reaped } from '../backend/reap.js';
 import type { HttpReport } from '../http/routes.js';
 import type { RolloutReport } from '../rollout/rollout.js';
 import type { SessionReport } from '../session/plan.js';
@@ -16,7 +17,14 @@ export type Report = { readonly label?: string } & (
 export type BridgeReport =
   | { readonly kind: 'bridge.listening'; readonly url: string; readonly command: string }
   | { readonly kind: 'bridge.offered'; readonly register: string }
-  | { readonly kind: 'bridge.inferred'; readonly from: string; readonly hint?: string | undefined }
+  | {
+      readonly kind: 'bridge.inferred';
+      readonly from: string;
+      readonly hint?: string | undefined;
+      /** The server runs under a debugger. */
+      readonly debugged: boolean;
+    }
+  | { readonly kind: 'bridge.reaped'; readonly processes: readonly Reaped[] }
   | { readonly kind: 'build.output'; readonly text: string }
   | { readonly kind: 'watch.paused'; readonly isPaused: boolean }
   | { readonly kind: 'bridge.warned'; readonly text: string }

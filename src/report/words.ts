@@ -33,8 +33,9 @@ type Words = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: 
 const WORDS: Words = {
   'bridge.listening': ({ url, command }) => info(`Listening on ${url} for ${command}`, { url, command }),
   'bridge.offered': ({ register }) => info(`Register it once: ${register}`, { register }),
-  'bridge.inferred': ({ from, hint }) => info(sentence(hint ? `${from}. ${hint}` : from)),
+  'bridge.inferred': (report) => info(sentence(inferred(report))),
   'bridge.warned': ({ text }) => warn(text),
+  'bridge.reaped': ({ processes }) => reaped(processes.map(({ pid }) => pid)),
   'bridge.stopping': ({ running }) => info(stopping(running)),
   'bridge.stopped': ({ kept }) => info(stopped(kept)),
   'store.failed': ({ file, error: { message } }) =>
@@ -69,10 +70,7 @@ const WORDS: Words = {
     error(
       `The new code does not start (${plain(describeExit(exit))}); calls are told so until the next change`,
     ),
-  'rollout.exclusive': () =>
-    warn(
-      'The server can run only once: from now on the old one stops before the new one starts (--replace stop-first)',
-    ),
+  'rollout.exclusive': ({ late }) => warn(`${exclusive(late)}: ${STOPS_FIRST}`),
 
   'watch.ready': ({ files }) => debug(`watching ${files} files`),
   'watch.paused': ({ isPaused }) => info(isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed'),
@@ -87,8 +85,23 @@ const WORDS: Words = {
   'http.failed': (report) => error(`The bridge failed: ${stackOf(report.error)}`),
 };
 
+const DEBUGGED =
+  'Under a debugger: the old one stops before the new one starts, and nothing is hurried (no --start-timeout, no --drain-timeout).';
+
+const STOPS_FIRST = 'from now on the old one stops before the new one starts (--replace stop-first)';
+
+function exclusive(late: number | undefined): string {
+  if (late === undefined) return 'The server can run only once';
+  return `The new server is not ready after ${(late / 1000).toFixed(1)} s and may wait for what the old one holds`;
+}
+
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function inferred({ from, hint = '', debugged }: Extract<Report, { kind: 'bridge.inferred' }>): string {
+  const notes = [hint, debugged ? DEBUGGED : ''].filter(Boolean).join(' ');
+  return notes ? `${from}. ${notes}` : from;
 }
 
 function built({ ok, ms, exitCode, signal }: BuildResult): LogLine {
@@ -124,6 +137,13 @@ function crashed(exit: Exit): string {
 
 function halted(exit: Exit | undefined): string {
   return `server does not start${exit ? ` (${plain(describeExit(exit))})` : ''}; a call tries one start, at most every 5 s`;
+}
+
+/** Without their commands: words of a command line may be secrets. */
+function reaped(pids: readonly number[]): LogLine {
+  const what = pids.length === 1 ? '1 process' : `${pids.length} processes`;
+  const who = `${pids.length === 1 ? 'pid' : 'pids'} ${pids.join(', ')}`;
+  return warn(`Ended ${what} that an earlier bridge left behind (${who}).`, { pids });
 }
 
 function stopping(running: number): string {

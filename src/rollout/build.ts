@@ -1,6 +1,6 @@
 // One run of a build: its output, what its errors say, what it has made; and its end, with all that it has started.
-import { findEscaped, isTreeGone, signalTree } from '../backend/kill.js';
 import type { Child, ChildEnd, Spawn } from '../backend/spawn.js';
+import { type ChildGuard, Tree } from '../backend/tree.js';
 import { BuildErrors } from './build-errors.js';
 import { pipesRead, readLines, readMessages } from './build-pipes.js';
 import { type CargoTold, isAboutRecorder, readTold } from './cargo.js';
@@ -47,6 +47,8 @@ export interface BuildDoors {
   readonly killTimeout: number;
   /** A line that it has written, as it was written. */
   readonly onOutput: (line: string) => void;
+  /** Ends it if the bridge cannot. */
+  readonly guard?: ChildGuard | undefined;
 }
 
 /** Time for SIGKILL to be seen (ms). */
@@ -64,19 +66,21 @@ class BuildRun {
   readonly #plan: BuildPlan;
   readonly #doors: BuildDoors;
   readonly #child: Child;
+  readonly #tree: Tree;
   readonly #errors = new BuildErrors();
   readonly #startedAt = performance.now();
   #told: CargoTold | undefined;
   #end: ChildEnd | undefined;
-  #escaped: readonly number[] = [];
   #cancelled: Promise<void> | undefined;
-  #gone = false;
 
   constructor(plan: BuildPlan, doors: BuildDoors) {
     this.#plan = plan;
     this.#doors = doors;
     const { command, shell } = plan;
+    doors.guard?.arm();
     this.#child = doors.spawn({ command, cwd: doors.cwd, env: { ...doors.env, ...plan.env }, shell });
+    // Without a mark: what a build starts for the next ones, such as a compiler's daemon, may outlive it.
+    this.#tree = new Tree({ pid: this.#child.pid, command, guard: doors.guard });
     const { stdin, stdout, stderr } = this.#child;
     for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => {});
     // There is nobody to answer it.
@@ -94,18 +98,17 @@ class BuildRun {
   }
 
   kill(): void {
-    const { pid } = this.#child;
-    // Its number may be another's by now.
-    if (pid === undefined || this.#gone) return;
-    if (!this.#end) this.#escaped = findEscaped(pid);
-    signalTree(pid, 'SIGKILL', this.#escaped);
+    this.#tree.signal('SIGKILL');
   }
 
   async #run(): Promise<BuildResult> {
     this.#end = await new Promise<ChildEnd>((resolve) => this.#child.onEnd(resolve));
+    this.#tree.leaderEnded();
     // What it leaves behind in its group would write on while its output is run.
-    if (!this.#cancelled) this.kill();
-    this.#gone = !this.#cancelled;
+    if (!this.#cancelled) {
+      this.kill();
+      this.#tree.forget();
+    }
     await pipesRead(this.#child);
     return this.#result(this.#end);
   }
@@ -132,21 +135,18 @@ class BuildRun {
   }
 
   async #cancel(): Promise<void> {
-    const { pid } = this.#child;
-    if (pid === undefined || this.#gone) return;
-    this.#escaped = findEscaped(pid);
-    signalTree(pid, 'SIGTERM', this.#escaped);
-    if (!(await this.#isGoneWithin(pid, this.#doors.killTimeout))) {
+    this.#tree.signal('SIGTERM');
+    if (!(await this.#isGoneWithin(this.#doors.killTimeout))) {
       this.kill();
-      await this.#isGoneWithin(pid, KILL_GRACE);
+      await this.#isGoneWithin(KILL_GRACE);
     }
-    this.#gone = true;
+    this.#tree.forget();
   }
 
-  async #isGoneWithin(pid: number, ms: number): Promise<boolean> {
+  async #isGoneWithin(ms: number): Promise<boolean> {
     const deadline = performance.now() + ms;
     for (let wait = POLL.first; ; wait = Math.min(wait * 2, POLL.longest)) {
-      if (this.#end && isTreeGone(pid, this.#escaped)) return true;
+      if (this.#tree.isGone()) return true;
       if (performance.now() >= deadline) return false;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }

@@ -8,11 +8,15 @@ import { sourceLanguage, type Target } from './infer-target.js';
 
 export interface Scope {
   readonly folders: readonly string[];
+  /** Globs too. */
   readonly files: readonly string[];
   readonly extensions?: readonly string[] | undefined;
   readonly never: readonly string[];
   readonly executables: readonly string[];
 }
+
+/** Files of these kinds may be what a server writes. */
+const DATA = /^(json|node|wasm)$/;
 
 const NOTHING: Scope = { folders: [], files: [], never: [], executables: [] };
 
@@ -60,7 +64,7 @@ function scopeOfCargo(shown: Shown, look: Look): Scope {
   return { ...cargoSources(shown, look.cargo), extensions: LANGUAGES.rust.extensions, executables: [] };
 }
 
-/** The folder of a script, and the manifest of its project; the script alone where its folder is too wide. */
+/** The folder of a script, and the manifest and code of its project; the script alone where its folder is too wide. */
 function scopeOfTree(language: Language, script: string, look: Look): Scope {
   const folder = path.dirname(script);
   const project = projectOf(look);
@@ -68,7 +72,19 @@ function scopeOfTree(language: Language, script: string, look: Look): Scope {
   const tree = path.basename(folder) === 'bin' && project ? path.dirname(folder) : folder;
   if (isWide(tree, look)) return { ...NOTHING, files: [script] };
   const beside = filesOf(look, ['package.json', '.env']).filter((file) => path.dirname(file) !== tree);
-  return { ...NOTHING, folders: [tree], files: beside, extensions: language.extensions };
+  const files = [...beside, ...codeAround(tree, script, language, look)];
+  return { ...NOTHING, folders: [tree], files, extensions: language.extensions };
+}
+
+/** What a script may import from around its folder: the code of its project, not the data that a server keeps there. */
+function codeAround(tree: string, script: string, language: Language, look: Look): string[] {
+  const project = projectOf(look);
+  if (project === undefined || tree === project || !isWithin(project, look.cwd)) return [];
+  const isOutput = look.outDir !== undefined && isWithin(script, look.outDir);
+  // What a build wrote is whole: around it are its sources, which are not what runs.
+  if (isOutput || outputOf(script, project, []).length > 0) return [];
+  const code = language.extensions.filter((extension) => !DATA.test(extension));
+  return [path.join(project, '**', code.length === 1 ? `*.${code[0]}` : `*.{${code.join(',')}}`)];
 }
 
 /** All of a folder but what builds write to it; the script alone where the folder is too wide. */

@@ -22,7 +22,7 @@ export interface InferOptions {
 }
 
 export interface Inference {
-  /** Files and folders, absolute. */
+  /** Files, folders and globs, absolute. */
   readonly watch: readonly string[];
   /** Of the files in folders only those that end so; all of them if there is none. */
   readonly extensions?: readonly string[] | undefined;

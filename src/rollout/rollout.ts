@@ -1,4 +1,5 @@
 // One change to every backend: hold the calls, build, prove the new generation in one session, then take it to the others.
+import { setTimeout as pause } from 'node:timers/promises';
 import { isExclusive } from '../backend/exclusive.js';
 import type { Generations } from '../backend/generations.js';
 import type { SpawnSpec } from '../backend/spawn.js';
@@ -24,7 +25,8 @@ export type RolloutReport =
       readonly paths: readonly string[];
     }
   | { readonly kind: 'rollout.failed'; readonly exit: Exit }
-  | { readonly kind: 'rollout.exclusive' };
+  /** `late`: it did not say so, but was not ready after so many ms beside the old one. */
+  | { readonly kind: 'rollout.exclusive'; readonly late: number | undefined };
 
 export interface RolloutPlan {
   /** The build step: what people call it, and how it is begun. Without one a change is built as soon as it has settled. */
@@ -34,13 +36,16 @@ export interface RolloutPlan {
   readonly generations: Generations;
   readonly starts: Starts;
   readonly sessions: () => Iterable<Session>;
-  readonly options: Pick<Options, 'serveOld'>;
+  readonly options: Pick<Options, 'serveOld' | 'isolation'>;
   readonly replace: 'start-first' | 'stop-first';
   readonly report: (report: RolloutReport) => void;
 }
 
 /** After the first session has proven a generation, so many others take it up at once. */
 const AT_ONCE = 2;
+
+/** A program that is being written is tried again: so often, for so long (ms). */
+const BUSY = { every: 500, most: 30_000 };
 
 export class Rollout {
   readonly #plan: RolloutPlan;
@@ -64,6 +69,7 @@ export class Rollout {
   #count = 0;
   #paths: readonly string[] = [];
   #beganAt = 0;
+  #rolledAt = 0;
 
   constructor(plan: RolloutPlan) {
     this.#plan = plan;
@@ -176,6 +182,8 @@ export class Rollout {
 
   #refuse(): void {
     this.#changing = false;
+    // What runs from now on runs without a build: what mends it is a change.
+    this.#isFirst = false;
     this.#refusal = this.#failure ?? this.#refusal;
     this.#plan.starts.open(false);
     const { serveOld } = this.#plan.options;
@@ -214,6 +222,7 @@ export class Rollout {
   async #rollOut(): Promise<void> {
     this.#roll += 1;
     const roll = this.#roll;
+    this.#rolledAt = performance.now();
     const { generations, starts, sessions } = this.#plan;
     const spec = this.#plan.specAfter(this.#lastBuild);
     if (this.#isFirst) generations.begin(spec);
@@ -251,30 +260,49 @@ export class Rollout {
     if (roll !== this.#roll || session.state === 'closed') return;
     const outcome = await this.#takeUp(session, roll);
     if (roll !== this.#roll || outcome.kind !== 'failed') return;
-    this.#refused.set(session, failureOf(outcome.exit));
+    this.#refused.set(session, this.#failureOf(outcome.exit));
     if (!this.#changing) this.#letGo(session);
   }
 
   /** A server that can run only once makes the old one stop first, from then on. */
   async #takeUp(session: Session, roll: number): Promise<TakenUp> {
-    const outcome = await session.takeUp(this.#how);
+    const outcome = await session.takeUp(this.#how, this.#plan.generations.current.number);
     if (roll !== this.#roll) return outcome;
-    if (outcome.kind === 'failed' && this.#how === 'start-first' && isExclusive(outcome.exit)) {
-      this.#how = 'stop-first';
-      this.#plan.report({ kind: 'rollout.exclusive' });
-      return this.#takeUp(session, roll);
-    }
-    if (outcome.kind === 'failed') return outcome;
+    if (outcome.kind === 'late') return this.#stopFirst(session, roll, outcome.ms);
+    if (outcome.kind === 'failed') return this.#retry(session, roll, outcome);
     if (outcome.kind === 'serves') this.#count += 1;
     // A change that has begun meanwhile holds on.
     if (!this.#changing) session.holdEnds();
     return outcome;
   }
 
+  /** What failed for a reason that passes, or that can be removed, is tried again. */
+  async #retry(
+    session: Session,
+    roll: number,
+    failed: Extract<TakenUp, { kind: 'failed' }>,
+  ): Promise<TakenUp> {
+    if (this.#how === 'start-first' && isExclusive(failed.exit))
+      return this.#stopFirst(session, roll, undefined);
+    if (!failed.exit.isBusy || performance.now() - this.#rolledAt > BUSY.most) return failed;
+    await pause(BUSY.every, undefined, { ref: false });
+    return roll === this.#roll ? this.#takeUp(session, roll) : failed;
+  }
+
+  #stopFirst(session: Session, roll: number, late: number | undefined): Promise<TakenUp> {
+    if (this.#how === 'start-first') this.#plan.report({ kind: 'rollout.exclusive', late });
+    this.#how = 'stop-first';
+    return this.#takeUp(session, roll);
+  }
+
   #failed(exit: Exit): void {
-    this.#failure = failureOf(exit);
+    this.#failure = this.#failureOf(exit);
     this.#plan.report({ kind: 'rollout.failed', exit });
     this.#input('roll-failed');
+  }
+
+  #failureOf(exit: Exit): CallFailure {
+    return isExclusive(exit) ? runsOnce(exit, this.#plan.options.isolation) : newcomerFailed(exit);
   }
 
   #waitingFor(): WaitingFor | undefined {
@@ -284,10 +312,6 @@ export class Rollout {
       return { what: 'still building', why: `${build.name}, ${cause}` };
     return this.#changing ? { what: 'files are still changing', why: cause } : undefined;
   }
-}
-
-function failureOf(exit: Exit): CallFailure {
-  return isExclusive(exit) ? runsOnce(exit) : newcomerFailed(exit);
 }
 
 /** Whoever has waited longest first, then who was used last. */

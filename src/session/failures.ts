@@ -2,6 +2,7 @@
 import { exclusiveLine, isExclusive } from '../backend/exclusive.js';
 import { describeExit, type Exit } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
+import type { Options } from '../options.js';
 import { param, type RequestLine } from '../protocol/jsonrpc.js';
 
 /** What a held call waits for, if more is known than that there is no backend: "still building", and why. */
@@ -35,8 +36,8 @@ export function lostWith(line: RequestLine, exit: Exit): CallFailure {
 }
 
 /** No backend can be started. */
-export function gaveUp(exit: Exit | undefined): CallFailure {
-  if (exit && isExclusive(exit)) return runsOnce(exit);
+export function gaveUp(exit: Exit | undefined, isolation: Options['isolation']): CallFailure {
+  if (exit && isExclusive(exit)) return runsOnce(exit, isolation);
   return {
     verdict: 'Not run',
     cause: `the server does not start${exit ? ` (${describeExit(exit)})` : ''}.`,
@@ -46,11 +47,14 @@ export function gaveUp(exit: Exit | undefined): CallFailure {
 }
 
 /** Somebody else has what the server needs for itself: another session's backend, or another program. */
-export function runsOnce(exit: Exit): CallFailure {
+export function runsOnce(exit: Exit, isolation: Options['isolation']): CallFailure {
   return {
     verdict: 'Not run',
     cause: `this server can run only once (${exclusiveLine(exit) ?? describeExit(exit)}).`,
-    hint: 'Another session, or another program, has what it needs: end that, and call again.',
+    hint:
+      isolation === 'shared'
+        ? 'Another program has what it needs: end that, and call again.'
+        : 'Start the bridge with --isolation shared.',
   };
 }
 

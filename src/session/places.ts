@@ -32,6 +32,8 @@ export class Places {
   ask(seeker: Seeker): boolean {
     if (this.#taken.has(seeker)) return true;
     if (this.#taken.size >= this.most) this.#sleeper()?.sleep();
+    // It waited already, and the one that sleeps now has left its place to it.
+    if (this.#taken.has(seeker)) return true;
     const isFree = this.#taken.size < this.most;
     (isFree ? this.#taken : this.#waiting).add(seeker);
     return isFree;
@@ -55,6 +57,11 @@ export class Places {
   /** Somebody has become one that may sleep: if one waits, this is its turn. */
   offer(): void {
     if (this.#waiting.size > 0) this.#sleeper()?.sleep();
+  }
+
+  /** Nobody gets a place any more for which they have waited. */
+  close(): void {
+    this.#waiting.clear();
   }
 
   /** The one that was used least lately of those that may sleep. */

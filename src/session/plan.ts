@@ -21,7 +21,7 @@ export type SessionReport =
 export interface SessionPlan {
   readonly store: Store;
   readonly places: Places;
-  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry'>;
+  readonly options: Pick<Options, 'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry' | 'isolation'>;
   readonly startBackend: StartBackend;
   readonly starts: Starts;
   readonly report: (report: SessionReport) => void;
@@ -44,8 +44,12 @@ export interface Standing {
   readonly waitingFor: WaitingFor | undefined;
 }
 
-/** What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. */
+/**
+ * What became of a new generation in a session: a backend of it serves, could not take over, or nobody needs one. `late`:
+ * it is not ready after `ms` beside the old one, which still serves, and goes on starting.
+ */
 export type TakenUp =
   | { readonly kind: 'serves' }
   | { readonly kind: 'failed'; readonly exit: Exit }
+  | { readonly kind: 'late'; readonly ms: number }
   | { readonly kind: 'not-needed' };

@@ -16,7 +16,7 @@ export interface RegistryPlan {
   readonly store: Store;
   readonly options: Pick<
     Options,
-    'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry' | 'maxBackends' | 'unknownSession'
+    'holdTimeout' | 'idleTimeout' | 'sessionTtl' | 'retry' | 'isolation' | 'maxBackends' | 'unknownSession'
   >;
   /** What the ids of this folder and this server begin with; and what people call it. */
   readonly tag: string;
@@ -69,7 +69,9 @@ export class Registry {
 
   constructor(plan: RegistryPlan) {
     this.#plan = plan;
-    this.places = new Places(plan.options.maxBackends);
+    const { isolation, maxBackends } = plan.options;
+    // One server for all needs no place for each.
+    this.places = new Places(isolation === 'shared' ? Number.POSITIVE_INFINITY : maxBackends);
     this.#snapshots = new Snapshots(plan.store);
     const every = Math.min(SWEEP_EVERY, Math.max((plan.options.idleTimeout || SWEEP_EVERY) / 4, 50));
     this.#sweeper = setInterval(() => this.#sweep(performance.now(), Date.now()), every).unref();
@@ -132,6 +134,7 @@ export class Registry {
   /** Answers all that waits and stops every backend; the records stay. */
   shutdown(): void {
     clearInterval(this.#sweeper);
+    this.places.close();
     for (const session of [...this.#sessions.values()]) session.shutdown(COME_BACK_AFTER);
   }
 

@@ -105,11 +105,15 @@ export class Session {
     this.#supervisor = new Supervisor(plan.startBackend, plan.starts, {
       onStarted: (backend) => this.#introduce(backend),
       onReady: (backend) => this.#onReady(backend),
-      onLost: () => this.#meet({ kind: 'lost' }),
+      onLost: () => {
+        this.#meet({ kind: 'lost' });
+        this.#endDrained();
+      },
       onNextLost: (backend) => this.#takenUp({ kind: 'failed', exit: backend.exit }),
+      onNextLate: (ms) => this.#takenUp({ kind: 'late', ms }),
       onSilent: (backend) => this.#onSilent(backend),
       onGaveUp: (exit) => {
-        this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit));
+        this.#meet({ kind: 'gave-up' }, undefined, gaveUp(exit, plan.options.isolation));
         this.#takenUp(exit ? { kind: 'failed', exit } : { kind: 'not-needed' });
       },
       onLine: (backend, line) => {
@@ -246,15 +250,18 @@ export class Session {
     this.#meet({ kind: 'refused' }, undefined, failure);
   }
 
-  /** Takes up the new generation. What was held for the change is for the caller to release. */
-  takeUp(how: 'start-first' | 'stop-first'): Promise<TakenUp> {
+  /** Takes up the new generation, of this number. What was held for the change is for the caller to release. */
+  takeUp(how: 'start-first' | 'stop-first', generation: number): Promise<TakenUp> {
     this.#takenUp({ kind: 'not-needed' });
     return new Promise((resolve) => {
       this.#onTakenUp = resolve;
       this.#early.onChange();
-      this.#supervisor.replace(how);
+      // Who shares its backend may have been given the next one with the others.
+      const isSeated = this.#supervisor.generation === generation;
+      if (!isSeated) this.#supervisor.replace(how);
       this.#endDrained();
       if (this.state === 'holding' || this.state === 'initializing') this.#want();
+      if (isSeated && this.#supervisor.serving) this.#takenUp({ kind: 'serves' });
       if (!this.#supervisor.isWanted) this.#takenUp({ kind: 'not-needed' });
     });
   }

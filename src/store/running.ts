@@ -1,5 +1,5 @@
 // Whether a process runs. A number alone is not a process, numbers are used again: when it started tells them apart.
-import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** How long `ps` may take (ms). */
@@ -44,13 +44,9 @@ function startByPs(pid: number): string | undefined {
   // In one language and zone, whoever asks.
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   try {
-    const options: ExecFileSyncOptionsWithStringEncoding = {
-      env,
-      encoding: 'utf8',
-      timeout: PS_DEADLINE,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    };
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], options).trim() || undefined;
+    const args = ['-o', 'lstart=', '-p', String(pid)];
+    const said = execFileSync('ps', args, { env, encoding: 'utf8', timeout: PS_DEADLINE, stdio: 'pipe' });
+    return said.trim() || undefined;
   } catch {
     return undefined;
   }

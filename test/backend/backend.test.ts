@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { FakeChildren } from '../helpers/fake-child.js';
 import { isAlive, type Process, untilGone } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
@@ -24,7 +24,7 @@ function startFake() {
   const spec = { command: ['fake'] as const, cwd: '/', env: {}, shell: false };
   const timeouts = { startTimeout: 1_000, drainTimeout: 1_000, killTimeout: 1_000 };
   const told: string[] = [];
-  const backend = new Backend(
+  const backend = new ChildBackend(
     { spec, spawn: children.spawn, number: 1, timeouts },
     {
       onLine: (_, { text }) => told.push(text),

@@ -41,6 +41,7 @@ const TAKEN: Record<string, string> = {
 };
 
 const OTHER: Record<string, string> = {
+  'a debugger that has no port': 'Starting inspector on 127.0.0.1:9229 failed: address already in use',
   'a syntax error': 'SyntaxError: Unexpected end of input',
   'a missing module':
     "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /home/me/server.mjs",

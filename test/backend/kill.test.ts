@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
-import { findEscaped, isTreeGone, signalTree } from '../../src/backend/kill.js';
+import { isTreeGone, signalTree, findEscaped as whatEscaped } from '../../src/backend/kill.js';
 import { descendantsOf, findProcess, isAlive, type Process, untilGone } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
 
@@ -12,6 +12,10 @@ const FOR_EVER = 'setInterval(() => {}, 1000);';
 const SPAWN = `const { spawn } = require('node:child_process');`;
 
 const seen: Process[] = [];
+
+function findEscaped(pid: number): number[] {
+  return whatEscaped(pid).map((one) => one.pid);
+}
 
 afterEach(async () => {
   for (const one of seen) if (isAlive(one)) process.kill(one.pid, 'SIGKILL');

@@ -1,8 +1,9 @@
 // Backends on real processes: started, listened to, spoken to, and none left behind.
 import { inspect } from 'node:util';
 import { onTestFailed } from 'vitest';
-import { Backend, type BackendReport } from '../../src/backend/backend.js';
+import { type Backend, type BackendReport, ChildBackend } from '../../src/backend/backend.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
+import type { ChildGuard } from '../../src/backend/tree.js';
 import type { Line } from '../../src/protocol/jsonrpc.js';
 import { descendantsOf, findProcess, isAlive, type Process, untilGone } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
@@ -11,6 +12,7 @@ const TIMEOUTS = { startTimeout: 60_000, drainTimeout: 60_000, killTimeout: 100 
 
 export interface LifePlan extends Partial<typeof TIMEOUTS>, Partial<Pick<SpawnSpec, 'cwd' | 'env'>> {
   readonly generation?: number;
+  readonly guard?: ChildGuard;
 }
 
 /** A backend and all that it has told. */
@@ -42,14 +44,20 @@ export class Lives {
   }
 
   start(command: SpawnSpec['command'], plan: LifePlan = {}): Life {
-    const { cwd = process.cwd(), env = { PATH: process.env.PATH }, generation = 1, ...timeouts } = plan;
+    const {
+      cwd = process.cwd(),
+      env = { PATH: process.env.PATH },
+      generation = 1,
+      guard,
+      ...timeouts
+    } = plan;
     const spec = { command, cwd, env, shell: false };
     const lines: Line[] = [];
     const states: string[] = [];
     const reports: BackendReport[] = [];
     const told: string[] = [];
-    const backend = new Backend(
-      { spec, spawn, number: generation, timeouts: { ...TIMEOUTS, ...timeouts } },
+    const backend = new ChildBackend(
+      { spec, spawn, number: generation, timeouts: { ...TIMEOUTS, ...timeouts }, guard },
       {
         onLine: (_, line) => {
           lines.push(line);

@@ -1,6 +1,6 @@
 // Which backend serves, when the next one starts, and what a release leaves behind: nothing.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { type Backend, ChildBackend } from '../../src/backend/backend.js';
 import { loadSpawn, type Spawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import { describeExit, Starts } from '../../src/backend/starts.js';
 import { Supervisor } from '../../src/backend/supervisor.js';
@@ -20,7 +20,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
   const supervisor = new Supervisor(
     (doors) => {
       const plan = { spec, spawn, number: backends.length + 1, timeouts: TIMEOUTS };
-      const backend = new Backend(plan, doors);
+      const backend = new ChildBackend(plan, doors);
       backends.push(backend);
       return backend;
     },
@@ -30,6 +30,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
       onReady: tell('ready'),
       onLost: tell('lost'),
       onNextLost: tell('next lost'),
+      onNextLate: (ms) => told.push(`next late: ${ms}`),
       onSilent: tell('silent'),
       onGaveUp: (exit) => told.push(`gave up: ${exit && describeExit(exit)}`),
       onLine: ({ generation }, { text }) => told.push(`line of ${generation}: ${text}`),
@@ -238,6 +239,16 @@ describe('with time in the hands of the test', () => {
       expect(a.supervisor.isHalted).toBe(true);
     });
 
+    test('of a program that is being written do not count [watch.settle]', async () => {
+      const { supervisor, starts, told, play } = superviseFakes();
+      supervisor.want();
+      for (let n = 1; n <= 4; n += 1) {
+        play.child(n).failToSpawn('ETXTBSY');
+        await pass(2_000);
+      }
+      expect([starts.halted, told.at(-1)]).toEqual([false, 'started 5']);
+    });
+
     test('of backends that nobody needs any more do not count', async () => {
       const { supervisor, starts } = superviseFakes();
       for (let n = 1; n <= 5; n += 1) {
@@ -390,6 +401,67 @@ describe('with time in the hands of the test', () => {
       expect(backends.map(({ state }) => state)).toEqual(['draining', 'stopped', 'stopped', 'ready']);
     });
 
+    test('start-first: a newcomer that is not ready after five seconds is late, and goes on [rollout.exclusive]', async () => {
+      const { supervisor, told, backends, play } = await ready();
+      supervisor.replace('start-first');
+      await pass(4_999);
+      expect(told).toEqual(['started 2']);
+      await pass(LONG / 100);
+      expect(told).toEqual(['started 2', 'next late: 5000']);
+      expect(supervisor.serving).toBe(backends[0]);
+      play.ready(2);
+      expect(supervisor.serving).toBe(backends[1]);
+    });
+
+    test('start-first: after a start of three seconds it is late after nine [rollout.exclusive]', async () => {
+      const { supervisor, told, play } = superviseFakes();
+      supervisor.want();
+      await pass(3_000);
+      play.ready(1);
+      supervisor.replace('start-first');
+      await pass(8_999);
+      expect(told).toEqual(['started 1', 'ready 1', 'started 2']);
+      await pass(1);
+      expect(told.at(-1)).toBe('next late: 9000');
+    });
+
+    test('start-first: a late newcomer is given up where the old one is to stop first [rollout.exclusive]', async () => {
+      const { supervisor, told, backends } = await ready();
+      supervisor.replace('start-first');
+      await pass(5_000);
+      supervisor.replace('stop-first');
+      expect(backends.map(({ state }) => state)).toEqual(['draining', 'stopping']);
+      at(backends, 1).drained();
+      await pass(LONG / 100);
+      expect(told.filter((word) => word.startsWith('started'))).toEqual(['started 2', 'started 3']);
+      expect(told.filter((word) => word.startsWith('next'))).toEqual(['next late: 5000']);
+    });
+
+    test('start-first: the next one waits for the end of a late newcomer too, which may hold the same [rollout.exclusive]', async () => {
+      const { supervisor, told, play } = await ready();
+      supervisor.replace('start-first');
+      await pass(5_000);
+      supervisor.replace('stop-first');
+      await play.end(1, 0);
+      expect(told.slice(2)).toEqual(['lost 1', 'silent 1']);
+      await pass(50);
+      expect(told.slice(2)).toEqual(['lost 1', 'silent 1', 'silent 2', 'started 3']);
+      play.ready(3);
+      expect(supervisor.serving?.generation).toBe(3);
+    });
+
+    test('start-first: nobody is late who took over, ended, or is the only one [rollout.exclusive]', async () => {
+      const { supervisor, told, play } = await ready();
+      supervisor.replace('start-first');
+      play.ready(2);
+      supervisor.replace('start-first');
+      await play.end(3, 7);
+      supervisor.replace('start-first');
+      await play.end(2, 9);
+      await pass(30_000);
+      expect(told.filter((word) => word.startsWith('next late'))).toEqual([]);
+    });
+
     test('stop-first: the old one drains, and the next one is started when it is gone', async () => {
       const { supervisor, told, backends, play } = await ready();
       supervisor.replace('stop-first');
@@ -398,7 +470,7 @@ describe('with time in the hands of the test', () => {
       expect(supervisor.serving).toBeUndefined();
       at(backends, 1).drained();
       await pass(50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
       play.ready(2);
       expect(supervisor.serving?.generation).toBe(2);
     });
@@ -407,7 +479,7 @@ describe('with time in the hands of the test', () => {
       const { supervisor, told } = await ready();
       supervisor.replace('stop-first');
       await pass(TIMEOUTS.drainTimeout + 50);
-      expect(told).toEqual(['silent 1', 'started 2']);
+      expect(told).toEqual(['lost 1', 'silent 1', 'started 2']);
     });
 
     test('while the next start is waited for starts it at once', async () => {

@@ -36,6 +36,7 @@ describe('cli.run: options and a command', () => {
         env: [],
         envFile: undefined,
         shell: false,
+        isolation: 'session',
         watch: [],
         ignore: [],
         noWatch: false,
@@ -50,6 +51,10 @@ describe('cli.run: options and a command', () => {
         killTimeout: 3_000,
         retry: 'safe',
         idleTimeout: 1_800_000,
+        sessionTtl: 604_800_000,
+        maxBackends: 32,
+        unknownSession: 'recreate',
+        stateDir: undefined,
         noPersist: false,
         logLevel: 'info',
         logFormat: undefined,
@@ -227,7 +232,7 @@ describe('cli.usage: wrong usage is one line', () => {
   });
 
   it('a later option is refused with its default value too', () => {
-    expect(parse('--isolation', 'session', 'x')).toMatchObject({ kind: 'wrong' });
+    expect(parse('--unknown-session', 'recreate', 'x')).toMatchObject({ kind: 'wrong' });
   });
 
   it.each(['register', 'status', 'restart', 'pause', 'resume', 'logs', 'doctor'])(

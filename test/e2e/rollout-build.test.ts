@@ -113,7 +113,7 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
 
   it('is opened provisionally during a slow first build; the tools appear [session.first-build]', async () => {
     await using project = await startProject('version 1 slow');
-    const { value, ms } = await timed(() => connect(project.bridge.url));
+    const { value, ms } = await timed(() => connect(project.bridge.url, { timeout: 10_000 }));
     await using client = value;
     expect(ms).toBeGreaterThan(4_500);
     expect(ms).toBeLessThan(7_000);
@@ -295,6 +295,8 @@ describe('Ctrl-C', () => {
   it('while a build that was given up is still ending leaves no process [cli.stop]', async () => {
     const project = await startProject('version 1', ['--kill-timeout', '3s']);
     const { bridge } = project;
+    // The first build would take this version for its own, and be ended for it.
+    await bridge.untilSaid('Built after');
     await save(project, 'version 2 stubborn');
     await bridge.untilSaid('building 2');
     // Seen now: its shell ends first, and then nobody's child is it any more.

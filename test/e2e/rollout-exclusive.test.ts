@@ -1,63 +1,17 @@
 // Servers that can run only once: they own a port, or a lock. The old one stops first, and that is said once.
-import { cpSync, utimesSync } from 'node:fs';
-import { createServer } from 'node:net';
-import path from 'node:path';
+import { utimesSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { connectV1, connectV2 } from '../helpers/client.js';
-import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+import { claimPort, code, freePort, type Project, startProject } from '../helpers/project.js';
 
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
 /** What passes between a save and the call that must meet it (ms). */
 const AFTER_SAVE = 50;
 const SAID = 'The server can run only once';
 
-interface Project extends AsyncDisposable {
-  readonly folder: TempFolder;
-  readonly bridge: BridgeProcess;
-}
-
-/** `claim`: what the server does before it serves. */
-function code(version: number, claim: string): string {
-  return `
-import { createServer } from 'node:net';
-import { makeEcho } from './lib/echo.mjs';
-import { say, serve } from './lib/stdio.mjs';
-import { tool } from './lib/tools.mjs';
-say('version ${version} starts');
-${claim}
-serve(makeEcho({ tools: [tool('version', 'Which code this is', {}, () => '${version}')] }));
-`;
-}
-
-function claimPort(port: number): string {
-  return `await new Promise((resolve) => createServer().listen(${port}, '127.0.0.1', resolve));`;
-}
-
-async function startProject(source: string, options: readonly string[] = []): Promise<Project> {
-  const folder = makeTempFolder({
-    'server.mjs': source,
-    'package.json': '{"name":"project","private":true}\n',
-  });
-  cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
-  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
-  await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
-  return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
-}
-
 async function save({ folder }: Project, source: string): Promise<void> {
   folder.write('server.mjs', source);
   await pause(AFTER_SAVE);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 it('a server that owns a port is stopped before the next one starts, and that is said once [rollout.exclusive]', async () => {
@@ -112,7 +66,7 @@ it('a second session is told that the server can run only once, the first one go
   );
   expect(await first.call('version')).toBe('1');
   expect(second).toMatch(
-    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/,
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./,
   );
 });
 
@@ -130,7 +84,7 @@ it('code that becomes exclusive with two sessions: one serves, the other is told
   const later = (await ask()).sort();
   expect([now[0], later[0]]).toEqual(['2', '2']);
   const told =
-    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Another session, or another program, has what it needs/;
+    /Not run: this server can run only once \(.*EADDRINUSE.*\)\. Start the bridge with --isolation shared\./;
   expect(later[1]).toContain('Not run: this server can run only once');
   expect(now[1]).toMatch(told);
   expect(later[1]).toMatch(told);

@@ -1,4 +1,4 @@
-// The headline: `mcp-bridge -- cargo run`, a line more in main.rs, and the tool is there; and the same in Python.
+// The headline: `mcp-bridge -- cargo run`, a line more in main.rs, and the tool is there; the same in Python and TypeScript.
 import { spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, type Connect, connectV1, connectV2, type TestClient } from '../helpers/client.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 
+const TSX = fileURLToPath(new URL('../../node_modules/.bin/tsx', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('../../fixtures', import.meta.url));
 const MARK = 'A new tool goes above this line.';
 /** What passes between a save and the call that must meet it (ms). */
@@ -190,6 +191,35 @@ describe(`python3 server.py${PYTHON}`, () => {
       expect(await toolsOf(client)).toEqual(['greet', 'shout']);
 
       await save(project, 'server.py', good);
+      expect(await client.call('shout', { name: 'Bob' })).toBe('BOB!');
+      expect(client.sessionId).toBe(id);
+    },
+  );
+});
+
+describe('tsx server.ts', () => {
+  it.each(CLIENTS)(
+    'a tool more, a syntax error, the fix, in one session of %s [call.words session.changed watch.infer]',
+    async (_, connect) => {
+      await using project = await startProject('typescript', [TSX, 'server.ts']);
+      await using client = await connect(project.bridge.url);
+      const id = client.sessionId;
+      await firstAnswer(client);
+      expect(await toolsOf(client)).toEqual(['greet']);
+
+      await insert(project, 'server.ts', '  shout: (name) => name.toUpperCase() + "!",');
+      await client.untilHeard(({ method }) => method === 'notifications/tools/list_changed', 'the news');
+      expect(await toolsOf(client)).toEqual(['greet', 'shout']);
+      expect(await client.call('shout', { name: 'Ada' })).toBe('ADA!');
+
+      const good = await insert(project, 'server.ts', '  wrong: (name) => name +,');
+      const words = await wordsOf(client.call('shout', { name: 'Ada' }));
+      expect(words).toContain('Not run: the new code does not start (exit 1)');
+      expect(words).toContain(`server.ts:${lineOf(project.folder.read('server.ts'), 'wrong')}:`);
+      expect(words).toContain('Unexpected ","');
+      expect(await toolsOf(client)).toEqual(['greet', 'shout']);
+
+      await save(project, 'server.ts', good);
       expect(await client.call('shout', { name: 'Bob' })).toBe('BOB!');
       expect(client.sessionId).toBe(id);
     },

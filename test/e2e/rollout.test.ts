@@ -1,70 +1,17 @@
 // Save a file, and the next call meets the new code, or why it does not run. On a copy of the echo server, in a folder of its own.
-import { cpSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
-import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
+import { AFTER_SAVE, code, rollouts, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
 import { call, makeClient, rpc, textOf } from '../helpers/raw-http.js';
-import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
+import { connectMany, countLost, rollOutUnderLoad, strictCode } from '../helpers/rollouts.js';
+import { makeTempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
-/** What passes between a save and the call that must meet it (ms). */
-const AFTER_SAVE = 50;
 const BROKEN = 'const broken = {\n';
-
-interface Code {
-  readonly tool?: string;
-  readonly before?: string;
-  readonly after?: string;
-}
-
-/** The server's source: a tool that tells which version this is. */
-function code(version: number, { tool = 'version', before = '', after = '' }: Code = {}): string {
-  return `import { makeEcho } from './lib/echo.mjs';
-import { say, serve } from './lib/stdio.mjs';
-import { tool } from './lib/tools.mjs';
-${before}
-say('version ${version} starts');
-${after}
-serve(makeEcho({ tools: [tool('${tool}', 'Which code this is', {}, () => '${version}')] }));
-`;
-}
-
-interface Project {
-  readonly folder: TempFolder;
-  readonly bridge: BridgeProcess;
-}
-
-async function startProject(
-  source = code(1),
-  options: readonly string[] = [],
-): Promise<Project & AsyncDisposable> {
-  const folder = makeTempFolder({
-    'server.mjs': source,
-    'package.json': '{"name":"project","private":true}\n',
-  });
-  cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
-  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
-  await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
-  return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
-}
-
-async function save({ folder }: Project, source: string): Promise<void> {
-  folder.write('server.mjs', source);
-  await pause(AFTER_SAVE);
-}
-
-function rollouts({ bridge }: Project): number[] {
-  return bridge.lines.flatMap(({ msg }) => Number(/^Generation (\d+) serves/.exec(msg)?.[1]) || []);
-}
-
-function untilRolledOut({ bridge }: Project, generation: number) {
-  return bridge.untilSaid(`Generation ${generation} serves`);
-}
 
 async function refusalOf(client: TestClient, tool: string): Promise<string> {
   const answer = await client.call(tool).then(
@@ -212,6 +159,26 @@ it('a save that is moved into place, and a file of the library, count as well [w
   expect(readdirSync(project.folder.path).sort()).toEqual(['lib', 'package.json', 'server.mjs']);
 });
 
+it('what a script imports from outside of its folder counts, the data beside it does not [watch.infer]', async () => {
+  const files = { 'src/server.mjs': code(1).replaceAll('./lib/', '../lib/') };
+  await using project = await startProject(undefined, [], { files, server: ['node', 'src/server.mjs'] });
+  await using client = await connectV1(project.bridge.url);
+  const pid = await client.call('pid');
+  project.folder.write('data/notes.json', '[]');
+  await pause(AFTER_SAVE);
+  expect(await client.call('pid')).toBe(pid);
+
+  const tools = project.folder.read('lib/echo-tools.mjs');
+  project.folder.write(
+    'lib/echo-tools.mjs',
+    tools.replace('({ text }) => text', '({ text }) => text.toUpperCase()'),
+  );
+  await pause(AFTER_SAVE);
+  expect(await client.call('echo', { text: 'loud' })).toBe('LOUD');
+  await untilRolledOut(project, 2);
+  expect(rollouts(project)).toEqual([2]);
+});
+
 it('all sessions meet the new code, and keep their ids [session.same-id rollout.proof]', async () => {
   await using project = await startProject();
   const { url } = project.bridge;
@@ -327,42 +294,68 @@ it('a hundred files that change at once are one rollout [watch.settle]', async (
   expect(rollouts(project)).toEqual([2, 3]);
 });
 
-it('calls the server only after initialized, over 10 rollouts under load [session.replay]', async () => {
-  const strict = (version: number) =>
-    readFileSync(path.join(SERVERS, 'strict.mjs'), 'utf8').replace(
-      'tools: [order]',
-      `tools: [order, tool('version', 'Which code this is', {}, () => '${version}')]`,
-    );
-  await using project = await startProject(strict(1));
-  const clients: TestClient[] = [];
-  for (const connect of [connectV1, connectV2, connectV1]) {
-    clients.push(await connect(project.bridge.url));
+it('git checks four hundred files out, and that is one rollout, each time [watch.settle]', async () => {
+  const names = Array.from({ length: 400 }, (_, n) => `lib/more/file-${n}.mjs`);
+  const all = (text: string) =>
+    Object.fromEntries(names.map((name) => [name, `export const a = '${text}';\n`]));
+  await using project = await startProject(undefined, [], { files: all('one') });
+  const { folder } = project;
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args], { cwd: folder.path });
+  git('init', '--quiet', '--initial-branch', 'one');
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'one');
+  git('checkout', '--quiet', '-b', 'two');
+  await using client = await connectV1(project.bridge.url);
+  for (const [name, text] of Object.entries(all('two'))) folder.write(name, text);
+  await save(project, code(2));
+  expect(await client.call('version')).toBe('2');
+  git('commit', '--quiet', '-a', '-m', 'two');
+
+  for (const [branch, version] of [
+    ['one', '1'],
+    ['two', '2'],
+  ] as const) {
+    git('checkout', '--quiet', branch);
+    await pause(AFTER_SAVE);
+    expect(await client.call('version')).toBe(version);
   }
-  let isOver = false;
-  let calls = 0;
-  const load = clients.map(async (client) => {
-    while (!isOver) {
-      const order = JSON.parse(await client.call('order')) as string[];
-      const early = order.slice(0, order.indexOf('notifications/initialized'));
-      expect(early.filter((method) => method !== 'ping')).toEqual(['initialize']);
-      calls += 1;
-    }
-  });
-  const roll = async () => {
-    for (let version = 2; version <= 11; version += 1) {
-      await save(project, strict(version));
-      const told = await Promise.all(clients.map((client) => client.call('version')));
-      expect(told).toEqual(clients.map(() => String(version)));
-    }
-  };
-  await roll().finally(() => {
-    isOver = true;
-  });
-  await Promise.all(load);
-  expect(calls).toBeGreaterThan(30);
+  await untilRolledOut(project, 4);
+  expect(rollouts(project)).toEqual([2, 3, 4]);
+}, 90_000);
+
+it('a server that writes into its own folder at every start is found out, then a save is one rollout [watch.loop]', async () => {
+  const writes = "import { writeFileSync } from 'node:fs';\nwriteFileSync('state.json', String(Date.now()));";
+  await using project = await startProject(code(1, { before: writes }));
+  await using client = await connectV2(project.bridge.url);
+  await project.bridge.untilSaid('state.json changes right after every start: the server itself');
+  await client.call('version');
+  const before = rollouts(project).length;
+
+  await save(project, code(2, { before: writes }));
+  expect(await client.call('version')).toBe('2');
+  await save(project, code(3, { before: writes }));
+  expect(await client.call('version')).toBe('3');
+  await until(() => rollouts(project).length === before + 2, 'two rollouts, and no more');
+});
+
+it('calls the server only after initialized, over 30 rollouts of 8 sessions under load [session.replay session.same-id call.hold]', async () => {
+  await using project = await startProject(strictCode(1));
+  const clients = await connectMany(project, 8);
+  const ids = clients.map(({ sessionId }) => sessionId);
+  const load = await rollOutUnderLoad(project, clients, 30);
+  expect(load.failures).toEqual([]);
+  expect(load.stale).toEqual([]);
+  expect(load.calls).toBeGreaterThan(30 * 8);
+  expect(await countLost(clients, ids)).toBe(0);
+  for (const client of clients) {
+    const order = JSON.parse(await client.call('order')) as string[];
+    const early = order.slice(0, order.indexOf('notifications/initialized'));
+    expect(early.filter((method) => method !== 'ping')).toEqual(['initialize']);
+  }
   expect(project.bridge.lines.filter(({ msg }) => msg.startsWith('expected initialize first'))).toEqual([]);
-  await untilRolledOut(project, 11);
-}, 60_000);
+  expect(rollouts(project)).toEqual(Array.from({ length: 30 }, (_, n) => n + 2));
+}, 180_000);
 
 it('a crash while the newest code is broken leaves calls refused and lists answered [call.words session.fast]', async () => {
   await using project = await startProject();

@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
-import { descendantsOf, findProcess, isAlive, type Process, untilGone } from './processes.js';
+import { commandOf, descendantsOf, findProcess, isAlive, type Process, untilGone } from './processes.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
@@ -63,6 +63,8 @@ export interface BridgePlan {
   readonly port?: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** It leads a process group of its own, as a job of a terminal does. */
+  readonly leads?: boolean;
 }
 
 /** The command line of a fixture server. */
@@ -95,7 +97,7 @@ export async function startBridge(plan: BridgePlan = {}): Promise<BridgeProcess>
 /** Runs the program with exactly these words, to its end. */
 export async function runToEnd(
   words: readonly string[],
-  plan: Pick<BridgePlan, 'env' | 'cwd'> = {},
+  plan: Surroundings = {},
 ): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
   const child = start(words, plan);
   let [stdout, stderr] = ['', ''];
@@ -118,7 +120,7 @@ export class BridgeProcess implements AsyncDisposable {
   #closed = false;
   #killed = false;
 
-  constructor(words: readonly string[], plan: Pick<BridgePlan, 'env' | 'cwd'>) {
+  constructor(words: readonly string[], plan: Surroundings) {
     this.#child = start(words, plan);
     this.exited = once(this.#child, 'close').then(([code, signal]) => {
       this.#closed = true;
@@ -183,7 +185,13 @@ export class BridgeProcess implements AsyncDisposable {
   look(): Process[] {
     const all = descendantsOf(this.pid);
     for (const each of all) this.#seen.set(each.pid, each);
-    return all;
+    return all.filter(({ pid }) => !isWatchdog(pid));
+  }
+
+  /** What ends them if the bridge cannot, if it runs. */
+  get watchdog(): Process | undefined {
+    this.look();
+    return descendantsOf(this.pid).find(({ pid }) => isWatchdog(pid));
   }
 
   signal(name: NodeJS.Signals): void {
@@ -197,9 +205,15 @@ export class BridgeProcess implements AsyncDisposable {
   }
 
   /** Ends the bridge without a word. */
-  kill(): void {
+  kill(signal: 'SIGKILL' | 'SIGABRT' = 'SIGKILL'): void {
     this.#killed = true;
-    this.#child.kill('SIGKILL');
+    this.#child.kill(signal);
+  }
+
+  /** Ends all that is in its group without a word. */
+  killGroup(): void {
+    this.#killed = true;
+    process.kill(-this.pid, 'SIGKILL');
   }
 
   /** None of the processes that were seen is alive; the ones that are, are ended. */
@@ -238,9 +252,15 @@ export class BridgeProcess implements AsyncDisposable {
   }
 }
 
+function isWatchdog(pid: number): boolean {
+  return commandOf(pid).endsWith('mcp-bridge-watchdog');
+}
+
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-function start(words: readonly string[], { env = {}, cwd = ROOT }: Pick<BridgePlan, 'env' | 'cwd'>): Child {
+type Surroundings = Pick<BridgePlan, 'env' | 'cwd' | 'leads'>;
+
+function start(words: readonly string[], { env = {}, cwd = ROOT, leads = false }: Surroundings): Child {
   if (!existsSync(`${ROOT}dist/main.js`)) throw new Error('There is no dist/main.js: run npm run build.');
   // What configures the tests, or a bridge of the developer's, is not for this one.
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MCP_BRIDGE_'));
@@ -249,6 +269,7 @@ function start(words: readonly string[], { env = {}, cwd = ROOT }: Pick<BridgePl
     // What one bridge keeps is not for another one, unless the test says so.
     env: { ...Object.fromEntries(inherited), XDG_STATE_HOME: mkdtempSync(`${STATES}/`), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: leads,
   });
 }
 

@@ -19,6 +19,8 @@ export interface ClientPlan {
   /** Goes on with a session that is open already. */
   readonly sessionId?: string;
   readonly fetch?: typeof fetch;
+  /** How long it waits for the answer to `initialize` (ms). */
+  readonly timeout?: number;
 }
 
 export interface V2Plan extends ClientPlan {
@@ -94,7 +96,7 @@ export async function connectV1(url: string, plan: ClientPlan = {}): Promise<Tes
   const listened = listen(client);
   const transport = new TransportV1(new URL(url), transportOptions(plan));
   // Its own transport lacks the exactness of optional members that its own interface asks for.
-  await client.connect(transport as Transport);
+  await client.connect(transport as Transport, requestOptions(plan));
   return extend(client, faceOf(client, transport, listened), {
     call: async (name: string, args = {}, options: CallOptions = {}) =>
       textOf(await client.callTool({ name, arguments: args }, undefined, options)),
@@ -116,7 +118,7 @@ export async function connectV2(url: string, plan: V2Plan = {}): Promise<TestCli
   client.setRequestHandler('elicitation/create', () => ELICITED);
   const listened = listen(client);
   const transport = new TransportV2(new URL(url), transportOptions(plan));
-  await client.connect(transport);
+  await client.connect(transport, requestOptions(plan));
   return extend(client, faceOf(client, transport, listened), {
     call: async (name: string, args = {}, options: CallOptions = {}) =>
       textOf(await client.callTool({ name, arguments: args }, options)),
@@ -145,6 +147,10 @@ function listen(client: Speaking): { readonly heard: Heard[]; readonly errors: E
 
 function transportOptions({ sessionId, fetch }: ClientPlan) {
   return { ...(sessionId !== undefined && { sessionId }), ...(fetch && { fetch }) };
+}
+
+function requestOptions({ timeout }: ClientPlan) {
+  return timeout === undefined ? {} : { timeout };
 }
 
 interface Ending {

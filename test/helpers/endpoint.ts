@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import { Starts } from '../../src/backend/starts.js';
 import { parseArgv } from '../../src/commands/argv.js';
@@ -53,7 +53,8 @@ export async function startEndpoint(plan: StartPlan = {}): Promise<TestEndpoint>
   const registry = new Registry({
     store: new MemoryStore(),
     ...{ options, tag: 'mcpb-00000000-', project: 'the test' },
-    startBackend: (doors) => new Backend({ spec: specOf(plan), spawn, number: 1, timeouts: options }, doors),
+    startBackend: (doors) =>
+      new ChildBackend({ spec: specOf(plan), spawn, number: 1, timeouts: options }, doors),
     starts: new Starts(),
     serverName: 'server',
     standing: () => ({ changing: false, refusal: undefined, waitingFor: undefined }),

@@ -48,6 +48,13 @@ export function peakMemoryOf(pid: number): number | undefined {
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
 
+/** The memory that it has now (bytes), and its open files; undefined where the system does not tell. */
+export function weigh(pid: number): { memory: number; files: number } | undefined {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`)) ?? [];
+  if (kilobytes === undefined) return undefined;
+  return { memory: Number(kilobytes) * 1024, files: readdirSync(`/proc/${pid}/fd`).length };
+}
+
 const HAS_PROC = process.platform === 'linux';
 
 interface Row extends Process {
@@ -67,7 +74,8 @@ function readRow(pid: number): Row | undefined {
   return state && parent ? { pid, state, parent: Number(parent), startedAt: rest[17] } : undefined;
 }
 
-function commandOf(pid: number): string {
+/** The words it runs with. */
+export function commandOf(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 

@@ -1,7 +1,7 @@
 // A session on a stage: the real session, supervisor and backends between a server and a client that the test plays.
 // Time stands still until the test lets it pass.
 import { expect, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import {
   asLine,
@@ -18,12 +18,13 @@ import { newRecord } from '../../src/session/record.js';
 import { Session } from '../../src/session/session.js';
 import { Snapshots } from '../../src/session/snapshot.js';
 import { MemoryStore } from '../../src/store/memory.js';
+import type { SessionRecord } from '../../src/store/store.js';
 import { type FakeChild, FakeChildren, mcpServer } from './fake-child.js';
 
 // Taken before a scene puts fake timers in their place.
 const { setImmediate } = globalThis;
 
-const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
+const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] as const;
 const TIMEOUTS = { startTimeout: 120_000, drainTimeout: 30_000, killTimeout: 3_000 };
 
 /** No change is under way. */
@@ -35,6 +36,13 @@ export interface ScenePlan {
   readonly options?: Partial<SessionPlan['options']>;
   /** The revision that the client asks for. */
   readonly revision?: string;
+  /** What an earlier bridge has kept. */
+  readonly store?: MemoryStore;
+  /** The session is made from this record; without one it is new. */
+  readonly record?: SessionRecord;
+  /** How the newest code stands; without it no change is under way. */
+  readonly standing?: () => Standing;
+  readonly places?: Places;
 }
 
 /** A request of the client and what becomes of it. */
@@ -47,7 +55,7 @@ export interface Exchange {
 export class Scene implements AsyncDisposable {
   readonly children: FakeChildren;
   readonly starts = new Starts();
-  readonly store = new MemoryStore();
+  readonly store: MemoryStore;
   readonly reports: SessionReport[] = [];
   readonly session: Session;
   /** How often the session said that it is over. */
@@ -56,9 +64,11 @@ export class Scene implements AsyncDisposable {
   readonly #connections: FakeConnection[] = [];
   #lastId = 0;
 
-  constructor({ play = mcpServer(), options, revision = '2025-11-25' }: ScenePlan = {}) {
+  constructor(plan: ScenePlan = {}) {
     vi.useFakeTimers({ toFake: [...FAKED] });
+    const { play = mcpServer(), options, revision = '2025-11-25', standing = () => UNCHANGED } = plan;
     this.children = new FakeChildren(play);
+    this.store = plan.store ?? new MemoryStore();
     this.#initialize = requestText(0, 'initialize', {
       protocolVersion: revision,
       capabilities: {},
@@ -74,20 +84,21 @@ export class Scene implements AsyncDisposable {
           idleTimeout: 1_800_000,
           sessionTtl: 604_800_000,
           retry: 'safe',
+          isolation: 'session',
           ...options,
         },
-        startBackend: (doors) => new Backend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
+        startBackend: (doors) => new ChildBackend({ spec, spawn, number: 1, timeouts: TIMEOUTS }, doors),
         starts: this.starts,
-        places: new Places(32),
+        places: plan.places ?? new Places(32),
         snapshots: new Snapshots(this.store),
         serverName: 'server',
-        standing: () => UNCHANGED,
+        standing,
         report: (report) => this.reports.push(report),
         onClosed: () => {
           this.closed += 1;
         },
       },
-      newRecord('session', requestLine(this.#initialize)),
+      plan.record ?? newRecord('session', requestLine(this.#initialize)),
     );
   }
 

@@ -92,11 +92,11 @@ describe('the page [http.health]', () => {
   test('adds up the sessions', () => {
     const sessions = [
       session('active', { connected: true, pending: 1, running: 2, pids: [11] }),
-      session('holding', { connected: true, pending: 3, pids: [12, 13] }),
+      session('holding', { connected: true, pending: 3, pids: [12, 13, 11] }),
       session('dormant', { running: 1 }),
     ];
-    expect(healthOf({ ...FACTS, restarts: 4, sessions })).toMatchObject({
-      sessions: { total: 3, connected: 2 },
+    expect(healthOf({ ...FACTS, restarts: 4, sessions, total: 5 })).toMatchObject({
+      sessions: { total: 5, connected: 2 },
       jobs: { pending: 4, running: 3 },
       backend: { pids: [11, 12, 13], restarts: 4 },
     });

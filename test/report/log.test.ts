@@ -20,6 +20,7 @@ async function linesOf(reports: readonly Report[], plan: Plan = {}): Promise<str
   return written.split('\n').slice(0, -1);
 }
 
+const WORDS = 'Stopped; 2 sessions are kept for the next start.';
 const STOPPED: Report = { kind: 'bridge.stopped', kept: 2 };
 const READY: Report = { kind: 'backend.ready', ms: 5, pid: 42, label: 'claude-code' };
 const SAID: Report = { kind: 'backend.stderr', text: 'loading …', label: 'claude-code' };
@@ -56,7 +57,7 @@ describe('for people', () => {
 
   test('a line is time, level and words, behind the name of the session', async () => {
     const [first, second, ...more] = await linesOf([STOPPED, READY], plan);
-    expect(first).toMatch(new RegExp(`^${TIME} INFO: Stopped\\.$`));
+    expect(first).toMatch(new RegExp(`^${TIME} INFO: Stopped; 2 sessions are kept for the next start\\.$`));
     expect(second).toMatch(new RegExp(`^${TIME} INFO: claude-code: server ready in 5 ms \\(pid 42\\)$`));
     expect(more).toEqual([]);
   });
@@ -93,14 +94,14 @@ describe('the format', () => {
   ] as const)('is %s', async (_, plan, isJson) => {
     const [line = ''] = await linesOf([STOPPED], plan);
     expect(line.startsWith('{')).toBe(isJson);
-    expect(line).toContain('Stopped.');
+    expect(line).toContain('Stopped; ');
   });
 });
 
 describe('the level', () => {
   test.each([
-    ['debug', ['server started (pid 42)', 'Stopped.', 'careful']],
-    ['info', ['Stopped.', 'careful']],
+    ['debug', ['server started (pid 42)', WORDS, 'careful']],
+    ['info', [WORDS, 'careful']],
     ['warn', ['careful']],
     ['error', []],
   ] as const)('%s leaves out what is less severe', async (logLevel, expected) => {

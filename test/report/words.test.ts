@@ -36,6 +36,13 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'bridge.listening': { kind: 'bridge.listening', url: URL, command: 'node server.js' },
   'bridge.offered': { kind: 'bridge.offered', register: REGISTER },
   'bridge.warned': { kind: 'bridge.warned', text: 'MCP_BRIDGE_X is not known.' },
+  'bridge.reaped': {
+    kind: 'bridge.reaped',
+    processes: [
+      { pid: 12, command: 'node server.js' },
+      { pid: 13, command: 'sleep 60' },
+    ],
+  },
   'bridge.stopping': { kind: 'bridge.stopping', running: 0 },
   'bridge.stopped': { kind: 'bridge.stopped', kept: 2 },
   'session.opened': { kind: 'session.opened', revision: '2025-11-25' },
@@ -57,6 +64,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
     kind: 'bridge.inferred',
     from: 'cargo run: its sources',
     hint: 'Name more with --watch.',
+    debugged: false,
   },
   'session.changed': {
     kind: 'session.changed',
@@ -65,7 +73,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'rollout.began': { kind: 'rollout.began', paths: ['src/a.ts', 'src/b.ts'] },
   'rollout.done': { kind: 'rollout.done', generation: 3, ms: 1234.5, sessions: 2, paths: ['src/a.ts'] },
   'rollout.failed': { kind: 'rollout.failed', exit: FAILED },
-  'rollout.exclusive': { kind: 'rollout.exclusive' },
+  'rollout.exclusive': { kind: 'rollout.exclusive', late: undefined },
   'build.began': { kind: 'build.began', command: 'cargo build' },
   'build.output': { kind: 'build.output', text: '   \x1b[32mCompiling\x1b[0m notes' },
   'build.ended': { kind: 'build.ended', result: BROKEN_BUILD },
@@ -87,8 +95,9 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'bridge.listening': ['info', `Listening on ${URL} for node server.js`],
   'bridge.offered': ['info', `Register it once: ${REGISTER}`],
   'bridge.warned': ['warn', 'MCP_BRIDGE_X is not known.'],
+  'bridge.reaped': ['warn', 'Ended 2 processes that an earlier bridge left behind (pids 12, 13).'],
   'bridge.stopping': ['info', 'Stopping.'],
-  'bridge.stopped': ['info', 'Stopped.'],
+  'bridge.stopped': ['info', 'Stopped; 2 sessions are kept for the next start.'],
   'session.opened': ['info', 'connected (2025-11-25)'],
   'session.closed': ['info', 'ended its session'],
   'session.dormant': ['info', 'idle: its server is stopped, and started again by its next call'],
@@ -196,7 +205,17 @@ test.each([
 
 describe('the other ways to say', () => {
   test.each<[Report, Level, string]>([
-    [{ kind: 'bridge.inferred', from: 'node: ./src' }, 'info', 'Node: ./src'],
+    [{ kind: 'bridge.inferred', from: 'node: ./src', debugged: false }, 'info', 'Node: ./src'],
+    [
+      { kind: 'bridge.inferred', from: 'node: ./src', debugged: true },
+      'info',
+      'Node: ./src. Under a debugger: the old one stops before the new one starts, and nothing is hurried (no --start-timeout, no --drain-timeout).',
+    ],
+    [
+      { kind: 'bridge.reaped', processes: [{ pid: 12, command: 'node server.js' }] },
+      'warn',
+      'Ended 1 process that an earlier bridge left behind (pid 12).',
+    ],
     [{ kind: 'rollout.began', paths: [] }, 'info', 'Taking up the code as it is'],
     [
       { kind: 'rollout.done', generation: 2, ms: 40, sessions: 1, paths: [] },
@@ -212,6 +231,11 @@ describe('the other ways to say', () => {
       { kind: 'build.ended', result: { ...BROKEN_BUILD, exitCode: null, signal: 'SIGKILL' } },
       'error',
       'Build failed (SIGKILL) after 3.2 s; calls are told so until the next change',
+    ],
+    [
+      { kind: 'rollout.exclusive', late: 6_240 },
+      'warn',
+      'The new server is not ready after 6.2 s and may wait for what the old one holds: from now on the old one stops before the new one starts (--replace stop-first)',
     ],
     [{ kind: 'watch.paused', isPaused: false }, 'info', 'Resumed'],
     [
@@ -257,6 +281,7 @@ test('programs find beside the words what they would have to read out of them', 
     Object.entries({
       'bridge.listening': { url: URL, command: 'node server.js' },
       'bridge.offered': { register: REGISTER },
+      'bridge.reaped': { pids: [12, 13] },
       'session.opened': { revision: '2025-11-25' },
       'backend.started': { pid: 42 },
       'backend.ready': { pid: 42 },

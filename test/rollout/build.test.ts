@@ -1,6 +1,7 @@
 // Builds as processes: their output, their end, and what they leave behind.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadSpawn, type Spawn } from '../../src/backend/spawn.js';
+import type { ChildGuard } from '../../src/backend/tree.js';
 import { type Build, type BuildPlan, runBuild } from '../../src/rollout/build.js';
 import { specAfter } from '../../src/rollout/build-run.js';
 import { descendantsOf, findProcess, untilGone } from '../helpers/processes.js';
@@ -18,17 +19,18 @@ interface Circumstances {
   readonly killTimeout?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  readonly guard?: ChildGuard;
 }
 
 function start(
   plan: Partial<BuildPlan> & Pick<BuildPlan, 'command'>,
   circumstances: Circumstances = {},
 ): Running {
-  const { killTimeout = 3_000, env = {}, cwd = makeTempFolder().path } = circumstances;
+  const { killTimeout = 3_000, env = {}, cwd = makeTempFolder().path, guard } = circumstances;
   const lines: string[] = [];
   const build = runBuild(
     { name: 'the build', shell: false, ...plan },
-    { spawn, cwd, env: { ...process.env, ...env }, killTimeout, onOutput: (line) => lines.push(line) },
+    { spawn, cwd, env: { ...process.env, ...env }, killTimeout, guard, onOutput: (line) => lines.push(line) },
   );
   onTestFinished(() => build.cancel());
   const said = (text: string) =>
@@ -197,6 +199,50 @@ describe('a build that is cancelled', () => {
     await build.said('up');
     build.kill();
     expect(await build.done).toMatchObject({ ok: false, signal: 'SIGKILL' });
+  });
+});
+
+describe('the guard', () => {
+  /** What it is told, with what of the build's group is alive then. */
+  function makeGuard() {
+    const told: string[] = [];
+    const guard = {
+      newMark: () => expect.fail('a build has no mark'),
+      arm: () => told.push('arm'),
+      add: (_pid: number, command: string) => told.push(`add ${command}`),
+      remove: (pid: number) => told.push(`remove ${findProcess(pid) ? 'alive' : 'gone'}`),
+    };
+    return { guard, told };
+  }
+
+  test('is armed before a build is spawned, told of it at once, and again at its end', async () => {
+    const { guard, told } = makeGuard();
+    const build = startShell('echo up; sleep 0.1', { guard });
+    expect(told).toEqual(['arm', 'add echo up; sleep 0.1']);
+    await build.done;
+    expect(told.slice(2)).toEqual(['remove gone']);
+  });
+
+  test('keeps a build that is cancelled until it is gone', async () => {
+    const { guard, told } = makeGuard();
+    const build = startShell('trap "" TERM; echo up; while :; do sleep 1000; done', {
+      guard,
+      killTimeout: 50,
+    });
+    await build.said('up');
+    const cancelled = build.cancel();
+    expect(told).toHaveLength(2);
+    await cancelled;
+    expect(told.slice(2)).toEqual(['remove gone']);
+    await build.done;
+    build.kill();
+    expect(told).toHaveLength(3);
+  });
+
+  test('is told nothing of a build that could not be spawned', async () => {
+    const { guard, told } = makeGuard();
+    await start({ command: ['/nowhere/make'] }, { guard }).done;
+    expect(told).toEqual(['arm']);
   });
 });
 

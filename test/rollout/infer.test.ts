@@ -42,6 +42,8 @@ function watchOf(line: string, ground: Ground = {}, options: InferOptions = {}):
 
 const TS = ['ts', 'tsx', 'mts', 'cts', 'js', 'jsx', 'mjs', 'cjs', 'json'];
 const JS = ['js', 'mjs', 'cjs', 'json', 'node', 'wasm'];
+/** The code of the project that a script in one of its folders may import. */
+const AROUND = '**/*.{js,mjs,cjs}';
 const PY = ['py', 'pyi', 'toml'];
 const BIN = { './server': { kind: 'program' } } as const;
 
@@ -52,11 +54,11 @@ describe('what is watched [watch.infer]', () => {
     ['node server.js --watch --inspect', ['.'], JS],
     [
       '/usr/bin/node src/a.js',
-      ['src', 'package.json'],
+      ['src', 'package.json', AROUND],
       JS,
       { found: { '/usr/bin/node': { kind: 'program' } } },
     ],
-    ['node -r dotenv/config --env-file .env lib/a.mjs x.json', ['lib', 'package.json'], JS],
+    ['node -r dotenv/config --env-file .env lib/a.mjs x.json', ['lib', 'package.json', AROUND], JS],
     ['node bin/cli.js', ['.'], JS],
     ['node dist/not-there-yet', ['dist', 'package.json'], JS],
     ['node -e 1+1', ['.'], JS],
@@ -110,7 +112,7 @@ describe('what is watched [watch.infer]', () => {
     ],
     ['dotnet out/App.dll', ['out/App.dll'], undefined],
     ['java -Xmx1g -jar build/a.jar', ['build/a.jar'], undefined],
-    ['ruby lib/server.rb', ['lib', 'package.json'], ['rb']],
+    ['ruby lib/server.rb', ['lib', 'package.json', '**/*.rb'], ['rb']],
     ['php server.php', ['.'], ['php']],
     [
       './gradlew run',
@@ -152,7 +154,7 @@ describe('what is watched [watch.infer]', () => {
     ['mcp-thing serve', [], undefined, { project: undefined, files: [] }],
     ['gdbserver :1 ./server', ['server'], undefined, { found: BIN }],
     // looked through
-    ['env A=1 B=2 node src/a.js', ['src', 'package.json'], JS],
+    ['env A=1 B=2 node src/a.js', ['src', 'package.json', AROUND], JS],
     ['cross-env A=1 tsx src/a.ts', ['.'], TS],
     ['nice -n 5 python server.py', ['.'], PY],
   ])('%s → %j', (line, watch, extensions, ground) => {
@@ -166,7 +168,7 @@ describe('what is watched [watch.infer]', () => {
     const words = ['sh', '-c', 'cd sub && exec node "src/a b.js"'];
     const found = { path: `${APP}/sub/src/a b.js`, kind: 'file' } as const;
     const { watch } = infer(words, lookAt({ found: { 'src/a b.js': found } }));
-    expect(watch).toEqual([`${APP}/sub/src`, `${APP}/package.json`]);
+    expect(watch).toEqual([`${APP}/sub/src`, `${APP}/package.json`, `${APP}/${AROUND}`]);
   });
 
   test('what a compiler writes is not watched where the command compiles first', () => {
@@ -184,8 +186,32 @@ describe('what is watched [watch.infer]', () => {
   test('.env of the project is watched with it', () => {
     const ground = { files: ['package.json', '.env'] };
     expect(watchOf('tsx src/a.ts', ground)).toEqual(['.', '.env']);
-    expect(watchOf('node src/a.js', ground)).toEqual(['src', 'package.json', '.env']);
+    expect(watchOf('node src/a.js', ground)).toEqual(['src', 'package.json', '.env', AROUND]);
   });
+
+  test.each<[line: string, ground: Ground, watch: string[]]>([
+    [
+      'node packages/a/src/a.js',
+      { project: `${APP}/packages/a` },
+      ['packages/a/src', 'packages/a/package.json', `packages/a/${AROUND}`],
+    ],
+    ['node server.js', {}, ['.']],
+    ['node src/a.js', { project: undefined, files: [] }, ['src']],
+    ['node src/a.js', { project: HOME }, ['src']],
+    ['node src/a.js', { cwd: `${APP}/part` }, ['part/src', 'package.json']],
+    [
+      'node /opt/server/src/a.js',
+      { project: '/opt/server' },
+      ['../../../opt/server/src', '../../../opt/server/package.json'],
+    ],
+    ['node app/build/main.js', {}, ['app/build', 'package.json']],
+    ['node js/main.js', { outDir: `${APP}/js` }, ['js', 'package.json']],
+  ])(
+    'the code around a script counts in its project, where the command runs: %s in %j',
+    (line, ground, watch) => {
+      expect(watchOf(line, ground)).toEqual(watch);
+    },
+  );
 
   test('of a file whose bytes are run the bytes count', () => {
     expect(inferFrom('./server', { found: BIN }).executables).toEqual([`${APP}/server`]);
@@ -321,7 +347,11 @@ describe('--build', () => {
 
 describe('the line and the hint', () => {
   test.each<[line: string, ground: Ground, from: string]>([
-    ['node src/a.js', {}, 'watching src/, package.json (*.js, *.mjs, *.cjs, …): from "node src/a.js"'],
+    [
+      'node src/a.js',
+      {},
+      'watching src/, package.json, **/*.{js,mjs,cjs} (*.js, *.mjs, *.cjs, …): from "node src/a.js"',
+    ],
     ['./server', { found: BIN }, 'watching server: from "./server"'],
     ['python a.py', {}, 'watching ./ (*.py, *.pyi, *.toml): from "python a.py"'],
     ['docker run x', {}, 'watching nothing: from "docker run x"'],

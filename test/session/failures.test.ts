@@ -32,8 +32,10 @@ const ALL: Record<string, CallFailure> = {
     why: 'cargo build, src/a.rs changed',
   }),
   lost: lostWith(line('tools/call', { name: 'export' }), EXIT),
-  'given up': gaveUp(EXIT),
-  'given up before any exit': gaveUp(undefined),
+  'given up': gaveUp(EXIT, 'session'),
+  'runs only once': gaveUp({ ...EXIT, tail: ['address in use'] }, 'session'),
+  'runs only once, shared': gaveUp({ ...EXIT, tail: ['address in use'] }, 'shared'),
+  'given up before any exit': gaveUp(undefined, 'session'),
   overloaded: OVERLOADED,
   ended: ENDED,
   stopped: STOPPED,
@@ -76,7 +78,7 @@ describe('the words', () => {
     [{ ...EXIT, reason: 'it closed its stdout' }, '(it closed its stdout)'],
   ])('say how the server ended, or why the bridge ended it [call.words]: %o', (exit, words) => {
     expect(wordsOf(lostWith(line('ping'), exit))).toContain(words);
-    expect(wordsOf(gaveUp(exit))).toContain(words);
+    expect(wordsOf(gaveUp(exit, 'session'))).toContain(words);
   });
 
   test('say how long a call was held, in seconds [call.words]', () => {
@@ -95,8 +97,15 @@ describe('the words', () => {
     );
   });
 
+  test('name the option that gives all sessions one server, where it is not given [rollout.exclusive call.words]', () => {
+    const exit = { ...EXIT, whileStarting: true, tail: ['address 3000 in use'] };
+    const told = 'Not run: this server can run only once (address 3000 in use).';
+    expect(wordsOf(gaveUp(exit, 'session'))).toBe(`${told} Start the bridge with --isolation shared.`);
+    expect(wordsOf(gaveUp(exit, 'shared'))).not.toContain('--isolation');
+  });
+
   test('end with what the server said last, if it said anything [call.words]', () => {
-    expect(wordsOf(gaveUp(EXIT))).toMatch(/\nfirst\nlast$/);
-    expect(wordsOf(gaveUp({ ...EXIT, tail: [] }))).not.toContain('\n');
+    expect(wordsOf(gaveUp(EXIT, 'session'))).toMatch(/\nfirst\nlast$/);
+    expect(wordsOf(gaveUp({ ...EXIT, tail: [] }, 'session'))).not.toContain('\n');
   });
 });

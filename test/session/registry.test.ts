@@ -1,6 +1,6 @@
 // All sessions of one server: each with a backend of its own, found by its id for as long as it lives.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/backend.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, requestText } from '../../src/protocol/jsonrpc.js';
 import { type NoSession, Registry } from '../../src/session/registry.js';
@@ -37,13 +37,15 @@ class Town implements AsyncDisposable {
       holdTimeout: 55_000,
       idleTimeout: LIMIT,
       retry: 'safe',
+      isolation: 'session',
       sessionTtl: 604_800_000,
       maxBackends: 32,
       unknownSession: 'recreate',
     },
     tag: 'mcpb-00000000-',
     project: 'project',
-    startBackend: (doors) => new Backend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
+    startBackend: (doors) =>
+      new ChildBackend({ spec, spawn: this.children.spawn, number: 1, timeouts }, doors),
     starts: new Starts(),
     serverName: 'server',
     standing: () => UNCHANGED,

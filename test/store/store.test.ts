@@ -1,8 +1,16 @@
-// What the store in memory keeps, and what it forgets when there is too much.
+// What a store keeps, in memory or on disk, and what it forgets when there is too much.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DiskStore } from '../../src/store/disk.js';
 import { MemoryStore } from '../../src/store/memory.js';
-import { eventId, parseEventId, type StreamId } from '../../src/store/store.js';
+import {
+  eventId,
+  parseEventId,
+  type SessionRecord,
+  type Store,
+  type StreamId,
+} from '../../src/store/store.js';
+import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const S = 's';
 const MI = 1024 * 1024;
@@ -10,12 +18,24 @@ const MOST_EVENTS = 1_000;
 const MOST_STREAMS = 256;
 const MOST_CHARACTERS = 16 * MI;
 
-const seqsOf = (store: MemoryStore, stream: StreamId, seq = 0) =>
+const onFault = (file: string, error: Error) => {
+  throw new Error(file, { cause: error });
+};
+const KINDS = [
+  { kind: 'in memory', makeStore: (): Store => new MemoryStore(), runs: 100 },
+  {
+    kind: 'on disk',
+    makeStore: (): Store => new DiskStore({ folder: makeTempFolder().path, onFault }),
+    runs: 10,
+  },
+];
+
+const seqsOf = (store: Store, stream: StreamId, seq = 0) =>
   store.after(S, stream, seq)?.events.map((event) => event.seq);
 
-describe('the events of a stream', () => {
+describe.each(KINDS)('the events of a stream $kind', ({ makeStore }) => {
   test('are counted from 1, each stream by itself, and come back in order [http.resume]', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     expect(['a', 'b', 'c'].map((text) => store.append(S, 'p1', text))).toEqual([1, 2, 3]);
     expect(store.append(S, 'p2', 'd')).toBe(1);
     expect(store.append('other', 'p1', 'e')).toBe(1);
@@ -30,27 +50,27 @@ describe('the events of a stream', () => {
   });
 
   test('after one of them are those that follow it; after the last one there are none [http.resume]', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     for (const text of ['a', 'b', 'c']) store.append(S, 'g', text);
     expect([0, 1, 2, 3, 99].map((seq) => seqsOf(store, 'g', seq))).toEqual([[1, 2, 3], [2, 3], [3], [], []]);
   });
 
   test('are told to be all when the stream is finished', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     store.append(S, 'p1', 'a');
     store.finish(S, 'p1');
     expect(store.after(S, 'p1', 0)).toEqual({ events: [{ seq: 1, text: 'a' }], finished: true });
   });
 
   test('of a stream or session that is not known are not an empty list', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     store.append(S, 'p1', 'a');
     expect(store.after(S, 'p2', 0)).toBeUndefined();
     expect(store.after('other', 'p1', 0)).toBeUndefined();
   });
 
   test('are forgotten with their session, and with no other one', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     store.append(S, 'p1', 'a');
     store.append('other', 'p1', 'b');
     store.forget(S);
@@ -60,9 +80,9 @@ describe('the events of a stream', () => {
   });
 });
 
-describe('bounds', () => {
+describe.each(KINDS)('bounds $kind', ({ makeStore, runs }) => {
   test('a stream keeps its last thousand events, and goes on counting [http.resume]', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     for (let i = 1; i <= MOST_EVENTS; i += 1) store.append(S, 'g', String(i));
     expect(seqsOf(store, 'g')).toHaveLength(MOST_EVENTS);
     for (let i = 1; i <= 5; i += 1) store.append(S, 'g', 'more');
@@ -71,7 +91,7 @@ describe('bounds', () => {
   });
 
   test('a session keeps 16 Mi characters; the oldest events of its oldest streams go first', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     const quarter = 'x'.repeat(MOST_CHARACTERS / 4);
     for (const stream of ['p1', 'p1', 'p2', 'p3']) store.append(S, stream, quarter);
     expect([seqsOf(store, 'p1'), seqsOf(store, 'p2'), seqsOf(store, 'p3')]).toEqual([[1, 2], [1], [1]]);
@@ -82,7 +102,7 @@ describe('bounds', () => {
   });
 
   test('one session does not take the room of another', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     store.append('other', 'g', 'x'.repeat(MOST_CHARACTERS));
     store.append(S, 'g', 'x'.repeat(MOST_CHARACTERS));
     expect(store.after('other', 'g', 0)?.events).toHaveLength(1);
@@ -90,7 +110,7 @@ describe('bounds', () => {
   });
 
   test('an event that alone is too large is kept until the next one comes', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     expect(store.append(S, 'g', 'x'.repeat(MOST_CHARACTERS + 1))).toBe(1);
     expect(seqsOf(store, 'g')).toEqual([1]);
     expect(store.append(S, 'g', 'a')).toBe(2);
@@ -98,7 +118,7 @@ describe('bounds', () => {
   });
 
   test('what was forgotten makes room: a session can go on for ever', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     const half = 'x'.repeat(MOST_CHARACTERS / 2);
     for (let i = 1; i <= 50; i += 1) {
       store.append(S, `p${i}`, half);
@@ -108,7 +128,7 @@ describe('bounds', () => {
   });
 
   test('a session keeps 256 streams: of those that are finished the oldest goes', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     store.append(S, 'g', 'open');
     for (let i = 1; i <= MOST_STREAMS; i += 1) {
       store.append(S, `p${i}`, 'x');
@@ -120,7 +140,7 @@ describe('bounds', () => {
   });
 
   test('streams that were forgotten take no room from those that are kept', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     const text = 'x'.repeat(MOST_CHARACTERS / (2 * MOST_STREAMS));
     for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) {
       store.append(S, `p${i}`, text);
@@ -134,7 +154,7 @@ describe('bounds', () => {
   });
 
   test('a stream that is not finished is not forgotten, however many there are', () => {
-    const store = new MemoryStore();
+    const store = makeStore();
     for (let i = 1; i <= 2 * MOST_STREAMS; i += 1) store.append(S, `p${i}`, 'x');
     expect(seqsOf(store, 'p1')).toEqual([1]);
     expect(seqsOf(store, `p${2 * MOST_STREAMS}`)).toEqual([1]);
@@ -148,7 +168,7 @@ describe('bounds', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const store = new MemoryStore();
+        const store = makeStore();
         const last = new Map<string, number>();
         for (const { stream, size, finish } of steps) {
           last.set(stream, store.append(S, stream, 'x'.repeat(size)));
@@ -163,8 +183,70 @@ describe('bounds', () => {
           for (const event of events) kept += event.text.length;
         }
         expect(kept).toBeLessThanOrEqual(MOST_CHARACTERS);
+        store.close();
       }),
+      { numRuns: runs },
     );
+  });
+});
+
+describe.each(KINDS)('what a store $kind knows of a session', ({ makeStore }) => {
+  const record: SessionRecord = {
+    ...{ id: S, initialize: '{}', usedAt: 1 },
+    ...{ subscriptions: new Map([['a', 'b']]), shown: new Map([['tools/list', 'c']]) },
+  };
+
+  test('is its record, until it is forgotten or ended', () => {
+    const store = makeStore();
+    expect(store.record(S)).toBeUndefined();
+    store.save(record);
+    store.save({ ...record, id: 'other' });
+    store.save({ ...record, revision: '2025-11-25' });
+    expect(store.record(S)).toMatchObject({ ...record, revision: '2025-11-25' });
+    expect([...store.records()].map(({ id }) => id)).toEqual([S, 'other']);
+    store.forget(S);
+    store.end('other');
+    expect([...store.records()]).toEqual([]);
+    expect([S, 'other'].map((id) => store.hasEnded(id))).toEqual([false, true]);
+  });
+
+  test('is that it has ended, for the last hundred thousand', () => {
+    const store = makeStore();
+    for (let i = 0; i <= 100_000; i += 1) store.end(String(i));
+    expect(['0', '1', '100000'].map((id) => store.hasEnded(id))).toEqual([false, true, true]);
+  });
+
+  test('is which streams of requests are not finished, and how many a client has learnt of [http.resume]', () => {
+    const store = makeStore();
+    store.begin(S, 'g', []);
+    store.begin(S, 'p2', [1, 'a']);
+    store.begin(S, 'p7', [2]);
+    store.begin(S, 'p3', [3]);
+    store.finish(S, 'p7');
+    expect([...store.unfinished(S)]).toEqual([
+      ['p2', [1, 'a']],
+      ['p3', [3]],
+    ]);
+    expect([store.lastPost(S), store.lastPost('other')]).toEqual([7, 0]);
+  });
+
+  test('is how far its standalone stream was sent [http.resume]', () => {
+    const store = makeStore();
+    expect(store.lastSent(S)).toBe(0);
+    store.append(S, 'g', 'a', true);
+    store.append(S, 'g', 'b');
+    store.append(S, 'p1', 'c', true);
+    expect(store.lastSent(S)).toBe(1);
+    store.sent(S, 2);
+    expect(store.lastSent(S)).toBe(2);
+  });
+
+  test('has nothing to do with the notes', () => {
+    const store = makeStore();
+    store.keepNote('a', 'text');
+    store.keepNote('b', 'text');
+    store.keepNote('b', undefined);
+    expect(['a', 'b', 'c'].map((name) => store.note(name))).toEqual(['text', undefined, undefined]);
   });
 });
 

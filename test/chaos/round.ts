@@ -1,0 +1,299 @@
+// One round: every slot has a client that calls, blows fall by the schedule; then all are asked once more, and leave.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BridgeLives } from './bridge-lives.js';
+import { type Chance, makeChance, seedOf } from './chance.js';
+import { type ChaosClient, type Kind, openClient, QUESTIONS } from './clients.js';
+import type { Call, Exchange } from './history.js';
+import type { ChaosProject } from './project.js';
+import { type Blow, type Event, makeSchedule } from './schedule.js';
+import { Undertaker } from './undertaker.js';
+import type { Wire } from './wire.js';
+
+export interface RoundPlan {
+  readonly seed: number;
+  readonly number: number;
+  readonly seconds: number;
+  readonly clients: number;
+  readonly kills: boolean;
+}
+
+interface Slot {
+  readonly index: number;
+  readonly chance: Chance;
+  client: ChaosClient | undefined;
+  isLeaving: boolean;
+  /** The server's processes that have answered it, the last one last. */
+  readonly met: number[];
+}
+
+const KINDS: readonly [Kind, ...Kind[]] = ['sdk1', 'sdk2', 'raw', 'sdk1', 'sdk2', 'raw-2025-06-18'];
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
+const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
+const MOST_LANES = 3;
+/** From an answer to the next call (ms). */
+const PAUSE = [0, 90] as const;
+/** The longest wait for what must end (ms): longer than a client waits for an answer. */
+const END_DEADLINE = 100_000;
+const QUIET_DEADLINE = 20_000;
+/** The official clients try twice to come back, 2 s apart: one of them must find a bridge, however slow it was to start (ms). */
+const SPARED = 2_600;
+/** From the last save to the last calls (ms). */
+const LAST_CALLS_AFTER = 600;
+
+export class Round {
+  readonly exchanges: Exchange[] = [];
+  readonly calls: Call[] = [];
+  readonly complaints: string[] = [];
+  readonly #plan: RoundPlan;
+  readonly #project: ChaosProject;
+  readonly #bridge: BridgeLives;
+  readonly #tell: (line: string) => void;
+  readonly #undertaker: Undertaker;
+  readonly #slots: Slot[];
+  /** Networks of clients that could not open their session, or not to the end. */
+  readonly #abandoned: Wire[] = [];
+  #lastCall: number;
+  #isOver = false;
+  #isKilling = false;
+
+  constructor(plan: RoundPlan, project: ChaosProject, bridge: BridgeLives, tell: (line: string) => void) {
+    this.#plan = plan;
+    this.#project = project;
+    this.#bridge = bridge;
+    this.#tell = tell;
+    this.#undertaker = new Undertaker(bridge, this.exchanges, this.complaints);
+    this.#lastCall = plan.number * 1_000_000;
+    this.#slots = Array.from({ length: plan.clients }, (_, index) => ({
+      index,
+      chance: makeChance(seedOf(plan.seed, index)),
+      client: undefined,
+      isLeaving: false,
+      met: [],
+    }));
+  }
+
+  async run(): Promise<void> {
+    const { seed, number, seconds, kills } = this.#plan;
+    this.#tell(`round ${number} begins: ${seconds.toFixed(1)} s${kills ? ', the bridge is killed' : ''}`);
+    const schedule = makeSchedule(
+      seconds * 1000,
+      kills ? [...ALWAYS, 'kill-bridge'] : ALWAYS,
+      makeChance(seed),
+    );
+    const slots = Promise.all(this.#slots.map((slot) => this.#occupy(slot)));
+    await this.#storm(schedule, seconds * 1000);
+    this.#isOver = true;
+    await this.#bridge.whenUp();
+    await this.#inTime(slots, 'all calls are answered');
+    await this.#askAll();
+    await this.#inTime(Promise.all(this.#slots.map((slot) => this.#leave(slot))), 'all clients have left');
+    for (const { session } of this.#abandoned) if (session) await this.#undertaker.end(session);
+    await this.#undertaker.lookAgain();
+  }
+
+  /** Waits until the bridge has nothing to do; tells what it still has when that takes too long. `unknown`: sessions that nobody can end. */
+  async untilQuiet(unknown: number): Promise<string[]> {
+    const deadline = performance.now() + QUIET_DEADLINE;
+    for (;;) {
+      const { sessions, jobs, backend } = await this.#bridge.health();
+      const left = this.#bridge.look();
+      const isQuiet =
+        sessions.total <= unknown && sessions.connected === 0 && jobs.pending + jobs.running === 0;
+      if (isQuiet && backend.pids.length === 0 && left.length === 0) return [];
+      if (performance.now() > deadline)
+        return [
+          `not quiet: ${JSON.stringify({ sessions, unknown, jobs, pids: backend.pids, left: left.map(({ pid }) => pid) })}`,
+        ];
+      await sleep(50);
+    }
+  }
+
+  /** One client after the other, until the round is over. */
+  async #occupy(slot: Slot): Promise<void> {
+    for (let number = 1; ; number += 1) {
+      slot.isLeaving = false;
+      const client = await this.#open(slot, number);
+      slot.client = client;
+      const lanes = Array.from({ length: 1 + (slot.index % MOST_LANES) }, (_, lane) =>
+        this.#callOn(
+          slot,
+          client,
+          makeChance(seedOf(this.#plan.seed, 1_000 * number + 10 * slot.index + lane)),
+        ),
+      );
+      await Promise.all(lanes);
+      if (this.#isOver) return;
+      await this.#leave(slot);
+    }
+  }
+
+  async #open({ index, chance }: Slot, number: number): Promise<ChaosClient> {
+    const { whenUp, url } = this.#bridge;
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#bridge.whenUp();
+      const name = `r${this.#plan.number}c${index}-${number}.${attempt}`;
+      const kind = KINDS[index % KINDS.length] ?? KINDS[0];
+      const level = chance.pick(LEVELS);
+      let wire: Wire | undefined;
+      try {
+        const plan = {
+          url,
+          name,
+          kind,
+          level,
+          chance,
+          exchanges: this.exchanges,
+          whenUp: whenUp.bind(this.#bridge),
+        };
+        return await openClient(plan, (made) => {
+          wire = made;
+        });
+      } catch (error) {
+        this.#tell(`${name} could not open: ${messageOf(error)}`);
+        if (wire) this.#abandoned.push(wire);
+        if (attempt >= 20) throw error;
+      }
+    }
+  }
+
+  /** Call after call, until the client leaves or the round is over. */
+  async #callOn(slot: Slot, client: ChaosClient, chance: Chance): Promise<void> {
+    while (!this.#isOver && !slot.isLeaving) {
+      await this.#bridge.whenUp();
+      if (chance.isLikely(0.2)) await client.ask(chance.pick(QUESTIONS)).catch(() => {});
+      else await this.#call(slot, client, chance);
+      await sleep(chance.between(...PAUSE));
+    }
+  }
+
+  async #call(slot: Slot, client: ChaosClient, chance: Chance): Promise<Call> {
+    const { tool, args, progress } = drawCall(chance);
+    const cutAfter = chance.isLikely(0.06) ? chance.between(0, 40) : undefined;
+    return await this.#record(slot, client, tool, args, progress, cutAfter);
+  }
+
+  async #record(
+    slot: Slot,
+    client: ChaosClient,
+    tool: string,
+    args: object,
+    progress: boolean,
+    cutAfter?: number,
+  ): Promise<Call> {
+    this.#lastCall += 1;
+    const n = this.#lastCall;
+    const call: Call = {
+      n,
+      client: client.name,
+      tool,
+      safe: tool === 'look',
+      sentAt: Date.now(),
+      expects: client.keeps,
+    };
+    this.calls.push(call);
+    if (cutAfter !== undefined) client.wire.cuts.set(n, cutAfter);
+    try {
+      call.text = await client.call(tool, { n, ...args }, progress);
+      call.outcome = 'result';
+      slot.met.push(Number.parseInt(JSON.parse(call.text).life, 10));
+      call.text = '';
+    } catch (error) {
+      call.text = messageOf(error);
+      call.outcome = 'error';
+    }
+    call.endedAt = Date.now();
+    return call;
+  }
+
+  async #storm(schedule: readonly Event[], ms: number): Promise<void> {
+    const began = performance.now();
+    const kills: Promise<void>[] = [];
+    for (const event of schedule) {
+      await sleep(Math.max(0, began + event.at - performance.now()));
+      const chance = makeChance(seedOf(this.#plan.seed, 100_000 + event.part));
+      if (event.blow === 'kill-bridge') kills.push(this.#killBridge(chance));
+      else this.#strike(event.blow, chance);
+    }
+    await sleep(Math.max(0, began + ms - performance.now()));
+    await Promise.all(kills);
+  }
+
+  #strike(blow: Exclude<Blow, 'kill-bridge'>, chance: Chance): void {
+    const [first, ...more] = this.#slots;
+    const slot = first && chance.pick([first, ...more]);
+    if (!slot?.client) return;
+    const { name, wire } = slot.client;
+    switch (blow) {
+      case 'kill-backend':
+        return this.#killBackend(slot, name);
+      case 'save':
+        return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
+      case 'drop': {
+        const dropped = wire.cutOne(chance);
+        return dropped ? this.#tell(`dropped ${dropped} of ${name}`) : undefined;
+      }
+      case 'renew':
+        slot.isLeaving = true;
+        return this.#tell(`${name} is to leave`);
+    }
+  }
+
+  #killBackend({ met }: Slot, name: string): void {
+    const pid = met.at(-1);
+    // Only what is the bridge's: a number may be somebody else's by now.
+    if (pid === undefined || !this.#bridge.look().some((each) => each.pid === pid)) return;
+    process.kill(pid, 'SIGKILL');
+    this.#tell(`killed server ${pid} of ${name}`);
+  }
+
+  async #killBridge(chance: Chance): Promise<void> {
+    const { backAt = 0 } = this.#bridge.outages.at(-1) ?? {};
+    if (this.#isKilling || Date.now() - backAt < SPARED) return this.#tell('spared the bridge');
+    this.#isKilling = true;
+    this.#tell('killed the bridge');
+    const away = await this.#bridge.killAndStart(chance.between(0, 400));
+    this.#isKilling = false;
+    this.#tell(`the bridge is back after ${away} ms`);
+  }
+
+  /** When all is calm again, every client's call is answered by the newest code. */
+  async #askAll(): Promise<void> {
+    this.#tell(`saved generation ${this.#project.save(true).generation}, the last one`);
+    await sleep(LAST_CALLS_AFTER);
+    const asked = this.#slots.map(async (slot) => {
+      if (!slot.client) return;
+      const { outcome, text } = await this.#record(slot, slot.client, 'record', {}, false);
+      if (outcome !== 'result') this.complaints.push(`${slot.client.name}: the last call failed: ${text}`);
+    });
+    await this.#inTime(Promise.all(asked), 'the last calls are answered');
+  }
+
+  async #leave(slot: Slot): Promise<void> {
+    const { client } = slot;
+    slot.client = undefined;
+    if (!client) return;
+    await client.close();
+    await this.#undertaker.bury(client);
+  }
+
+  async #inTime(work: Promise<unknown>, what: string): Promise<void> {
+    const isLate = await Promise.race([work.then(() => false), sleep(END_DEADLINE, true, { ref: false })]);
+    if (isLate) this.complaints.push(`waited ${END_DEADLINE / 1000} s until ${what}`);
+  }
+}
+
+function drawCall(chance: Chance): { tool: string; args: object; progress: boolean } {
+  const draw = chance.next();
+  if (draw < 0.4) return { tool: 'record', args: {}, progress: false };
+  if (draw < 0.6) return { tool: 'look', args: {}, progress: false };
+  if (draw < 0.67)
+    return { tool: 'big', args: { bytes: Math.round(chance.between(1_000, 200_000)) }, progress: false };
+  const [ms, steps] = [Math.round(chance.between(50, 800)), Math.round(chance.between(1, 5))];
+  return { tool: 'slow', args: { ms, steps }, progress: chance.isLikely(0.7) };
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return text + cause;
+}

@@ -1,0 +1,124 @@
+// What is left of clients that are gone: their streams are read to the end, their sessions ended, and stay ended.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BridgeLives } from './bridge-lives.js';
+import type { ChaosClient } from './clients.js';
+import type { Exchange } from './history.js';
+import { hasAnswerOf, streamOf } from './streams.js';
+import { Wire } from './wire.js';
+
+/** A stream from which nothing has come for so long has been read (ms). */
+const SILENCE = 400;
+const READ_DEADLINE = 10_000;
+/** So many of the sessions that were ended are looked at again. */
+const MOST_LOOKS = 10;
+
+export class Undertaker {
+  readonly #bridge: BridgeLives;
+  readonly #exchanges: Exchange[];
+  readonly #complaints: string[];
+  readonly #ended: string[] = [];
+
+  constructor(bridge: BridgeLives, exchanges: Exchange[], complaints: string[]) {
+    this.#bridge = bridge;
+    this.#exchanges = exchanges;
+    this.#complaints = complaints;
+  }
+
+  /** Reads what the client can still be shown, as it would itself if it came back; ends its session. */
+  async bury({ name, wire }: ChaosClient): Promise<void> {
+    const { session } = wire;
+    if (!session) return;
+    wire.retire();
+    const reader = new Wire(name, this.#exchanges);
+    for (const last of this.#unanswered(name)) await this.#read(reader, session, last);
+    await this.#read(reader, session, 'g.0');
+    await this.end(session);
+  }
+
+  async end(session: string): Promise<void> {
+    const headers = { 'Mcp-Session-Id': session };
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#bridge.whenUp();
+      const status = await this.#statusOf('DELETE', headers);
+      if (status === undefined) continue;
+      // The one before may have been heard, though its answer was not.
+      if (status === 200 || (status === 404 && attempt > 1)) break;
+      this.#complaints.push(`DELETE of ${session}: ${status}`);
+      break;
+    }
+    this.#ended.push(session);
+    await this.#look(session);
+  }
+
+  /** Sessions that were ended are unknown, whatever has happened since. */
+  async lookAgain(): Promise<void> {
+    for (const session of this.#ended.slice(0, MOST_LOOKS)) await this.#look(session);
+  }
+
+  async #look(session: string): Promise<void> {
+    const headers = {
+      'Mcp-Session-Id': session,
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+    };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 'ended', method: 'ping' });
+    for (;;) {
+      await this.#bridge.whenUp();
+      const status = await this.#statusOf('POST', headers, body);
+      if (status === undefined) continue;
+      if (status !== 404) this.#complaints.push(`${session} was ended, and answers with ${status}`);
+      return;
+    }
+  }
+
+  async #statusOf(
+    method: string,
+    headers: Record<string, string>,
+    body?: string,
+  ): Promise<number | undefined> {
+    try {
+      const response = await fetch(this.#bridge.url, {
+        method,
+        headers,
+        ...(body !== undefined && { body }),
+      });
+      await response.text();
+      return response.status;
+    } catch {
+      await sleep(20);
+      return undefined;
+    }
+  }
+
+  /** The last events of streams whose requests have no answer. */
+  #unanswered(client: string): string[] {
+    const own = this.#exchanges.filter((each) => each.client === client);
+    return own.flatMap(({ request, events }) => {
+      const first = request && events.find(({ id }) => id)?.id;
+      if (!first || own.some((each) => hasAnswerOf(each, request.id))) return [];
+      const ids = own.flatMap((each) =>
+        each.events.flatMap(({ id }) => (id && streamOf(id) === streamOf(first) ? id : [])),
+      );
+      return ids.at(-1) ?? [];
+    });
+  }
+
+  /** Reads a stream after that event, to its end, or until nothing comes. */
+  async #read(wire: Wire, session: string, last: string): Promise<void> {
+    const headers = { 'Mcp-Session-Id': session, 'Last-Event-ID': last, Accept: 'text/event-stream' };
+    const deadline = performance.now() + READ_DEADLINE;
+    while (performance.now() < deadline) {
+      await this.#bridge.whenUp();
+      const leave = new AbortController();
+      try {
+        const response = await wire.fetch(this.#bridge.url, { headers, signal: leave.signal });
+        const timer = setTimeout(() => leave.abort(), SILENCE);
+        for await (const _ of response.body ?? []) timer.refresh();
+        return;
+      } catch {
+        if (leave.signal.aborted) return;
+        await sleep(50);
+      }
+    }
+  }
+}

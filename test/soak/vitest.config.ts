@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/soak/*.soak.ts'],
+    fileParallelism: false,
+    testTimeout: 1_200_000,
+    hookTimeout: 60_000,
+    // Lines appear when they are written: it takes minutes.
+    disableConsoleIntercept: true,
+    reporters: ['default'],
+  },
+});
