@@ -18,6 +18,8 @@ import { call, makeClient, textOf } from '../helpers/raw-http.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const ECHO = ['--', ...fixture('echo')];
+/** Who is not on record is not served: what is served was kept. */
+const STRICT = ['--unknown-session', 'reject'];
 const isRoot = process.getuid?.() === 0;
 
 describe('the state folder', () => {
@@ -45,7 +47,7 @@ describe('the state folder', () => {
 
   it('is --state-dir if there is one, and one bridge has it at a time [session.same-id]', async () => {
     const folder = makeTempFolder();
-    const options = ['--state-dir', folder.at('state')];
+    const options = ['--state-dir', folder.at('state'), ...STRICT];
     const place = await makePlace({ options });
     await using first = await place.start();
     using client = makeClient(first.url);
@@ -101,7 +103,7 @@ describe('the state folder', () => {
 
 describe('what cannot be read in it', () => {
   it('is left out: a last line torn by a crash, and lines that mean nothing [session.same-id]', async () => {
-    const place = await makePlace();
+    const place = await makePlace({ options: STRICT });
     await using first = await place.start();
     using client = makeClient(first.url);
     await client.initialize();
@@ -134,7 +136,7 @@ describe('what cannot be read in it', () => {
   });
 
   it('is put aside if it is no file at all: the bridge says so, and keeps what comes [session.same-id]', async () => {
-    const place = await makePlace();
+    const place = await makePlace({ options: STRICT });
     await using first = await place.start();
     await end(first, 'SIGINT');
     const log = path.join(place.state, 'sessions.log');
