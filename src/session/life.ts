@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.js';
 import { type CallFailure, failureText } from '../errors.js';
 import type { ResponseLine } from '../protocol/jsonrpc.js';
 import type { SessionRecord } from '../store/store.js';
-import { BRIDGE_ENDED, ENDED, gaveUp, noPlace, notRun } from './failures.js';
+import { BRIDGE_ENDED, ENDED, gaveUp, noPlace, notRun, takenBackText } from './failures.js';
 import type { Held } from './hold.js';
 import type { Sent } from './inflight.js';
 import { makeParts, type Parts } from './parts.js';
@@ -156,7 +156,7 @@ export class Life {
 
   /** An earlier bridge had it: what that left open is settled, and what its client was shown may be old. */
   #recall(): void {
-    this.parts.outbox.settle((id) => failureText(id, BRIDGE_ENDED));
+    this.parts.outbox.settle(takenBackText, (id) => failureText(id, BRIDGE_ENDED));
     this.parts.early.onChange();
     const { changing, refusal } = this.#plan.standing();
     if (changing) this.holdBegins();
@@ -171,8 +171,8 @@ export class Life {
     this.parts.outbox.close();
     this.parts.early.close();
     this.#takenUp({ kind: 'not-needed' });
-    // One that was never opened is not on record; its streams may be.
-    if (!this.#plan.store.record(this.#id)) this.#plan.store.forget(this.#id);
+    // One that was never opened is nothing to come back to.
+    if (this.parts.handshake.revision === undefined) this.#plan.store.forget(this.#id);
     this.#plan.report({ kind: 'session.closed' });
     this.#plan.onClosed();
   }

@@ -100,7 +100,9 @@ export class Session implements Seeker {
 
   /** The request that opens the session. */
   open(line: RequestLine, stream: Stream): void {
-    this.#parts.handshake.open({ line, stream, again: false });
+    const { handshake, presence } = this.#parts;
+    handshake.open({ line, stream, again: false });
+    handshake.save(presence.lastUse);
     const { changing, refusal } = this.#plan.standing();
     if (changing) this.holdBegins();
     if (refusal) return this.refuseCalls(refusal);
@@ -174,10 +176,11 @@ export class Session implements Seeker {
     this.#plan.store.forget(this.id);
   }
 
-  /** Leaves the memory: it is made again from its record when it is needed. */
+  /** Leaves the memory: it is made again from its record when it is needed, or as a stranger's. */
   drop(): void {
     this.#parts.early.close();
     this.#parts.outbox.close();
+    if (!this.#isOnRecord) this.#plan.store.forget(this.id);
     this.#plan.onClosed();
   }
 

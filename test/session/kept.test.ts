@@ -219,7 +219,8 @@ describe('what an earlier bridge has left unanswered', () => {
     expect(connection.got.filter(({ error }) => error?.message === MAY_HAVE_RUN).map(({ id }) => id)).toEqual(
       [5, 6],
     );
-    expect(connection.got).toHaveLength(5);
+    // With what was said, and what was asked being taken back.
+    expect(connection.got).toHaveLength(6);
   });
 
   test('is answered where nothing was said yet, and nothing else is touched', async () => {
@@ -474,8 +475,8 @@ describe('the record', () => {
     const { connection } = scene.initialize();
     const body = vi.spyOn(connection, 'body');
     await settle();
-    expect(save.mock.calls[0]?.[0]).toMatchObject({ id: ID, revision: '2025-11-25' });
-    expect(save.mock.invocationCallOrder[0]).toBeLessThan(body.mock.invocationCallOrder[0] ?? 0);
+    expect(save.mock.calls.at(-1)?.[0]).toMatchObject({ id: ID, revision: '2025-11-25' });
+    expect(save.mock.invocationCallOrder.at(-1)).toBeLessThan(body.mock.invocationCallOrder[0] ?? 0);
   });
 
   test.each([
