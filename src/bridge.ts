@@ -77,9 +77,10 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
+  // What an earlier bridge has left may hold what the first server needs.
+  if (keep.children !== undefined) await reapLeft(rooms);
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
-  void reapLeft(rooms);
   return {
     restart: () => rollout.force(),
     pause: () => watch.toggle(),

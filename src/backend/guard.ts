@@ -53,8 +53,8 @@ export class Guard implements ChildGuard {
 
   /** Ends what earlier bridges with this mark left behind, and tells what that was. Never rejects. */
   async reap(): Promise<Reaped[]> {
-    // The first calls are served before anything is looked for.
-    await new Promise((resolve) => setImmediate(resolve));
+    // Every group of an earlier bridge that ended in order has left the file, and its strays went with it.
+    if (this.#plan.file !== undefined && this.#left.length === 0) return [];
     const reaped = await reap({ mark: `${this.#plan.mark}:`, own: this.#own, groups: this.#left });
     this.#left = [];
     this.#write();

@@ -59,6 +59,11 @@ export class Places {
     if (this.#waiting.size > 0) this.#sleeper()?.sleep();
   }
 
+  /** Nobody gets a place any more for which they have waited. */
+  close(): void {
+    this.#waiting.clear();
+  }
+
   /** The one that was used least lately of those that may sleep. */
   #sleeper(): Seeker | undefined {
     let found: Seeker | undefined;

@@ -134,6 +134,7 @@ export class Registry {
   /** Answers all that waits and stops every backend; the records stay. */
   shutdown(): void {
     clearInterval(this.#sweeper);
+    this.places.close();
     for (const session of [...this.#sessions.values()]) session.shutdown(COME_BACK_AFTER);
   }
 

@@ -45,10 +45,8 @@ function startByPs(pid: number): string | undefined {
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   try {
     const args = ['-o', 'lstart=', '-p', String(pid)];
-    return (
-      execFileSync('ps', args, { env, encoding: 'utf8', timeout: PS_DEADLINE, stdio: 'pipe' }).trim() ||
-      undefined
-    );
+    const said = execFileSync('ps', args, { env, encoding: 'utf8', timeout: PS_DEADLINE, stdio: 'pipe' });
+    return said.trim() || undefined;
   } catch {
     return undefined;
   }

@@ -290,7 +290,7 @@ describe('a crash', () => {
 });
 
 describe('a new generation, start-first', () => {
-  test('is one backend beside the old one, which ends when the last has gone over [rollout.drain]', async () => {
+  test('is one backend beside the old one, which ends when the last has gone over [call.drain session.dedicated]', async () => {
     const room = new Room();
     const [one, two] = await room.guests(2);
     if (one) one.isBusy = true;

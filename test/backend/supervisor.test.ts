@@ -443,9 +443,9 @@ describe('with time in the hands of the test', () => {
       await pass(5_000);
       supervisor.replace('stop-first');
       await play.end(1, 0);
-      expect(told.slice(2)).toEqual(['silent 1']);
+      expect(told.slice(2)).toEqual(['lost 1', 'silent 1']);
       await pass(50);
-      expect(told.slice(2)).toEqual(['silent 1', 'silent 2', 'started 3']);
+      expect(told.slice(2)).toEqual(['lost 1', 'silent 1', 'silent 2', 'started 3']);
       play.ready(3);
       expect(supervisor.serving?.generation).toBe(3);
     });

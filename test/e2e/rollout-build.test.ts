@@ -295,6 +295,8 @@ describe('Ctrl-C', () => {
   it('while a build that was given up is still ending leaves no process [cli.stop]', async () => {
     const project = await startProject('version 1', ['--kill-timeout', '3s']);
     const { bridge } = project;
+    // The first build would take this version for its own, and be ended for it.
+    await bridge.untilSaid('Built after');
     await save(project, 'version 2 stubborn');
     await bridge.untilSaid('building 2');
     // Seen now: its shell ends first, and then nobody's child is it any more.

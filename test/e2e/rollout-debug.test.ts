@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { connectV1, connectV2 } from '../helpers/client.js';
 import { code, type Project, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
-import { findFreePort } from '../helpers/free-port.js';
+import { freePort } from '../helpers/free-port.js';
 
 /** Limits that each start and each call here exceeds. */
 const LIMITS = ['--start-timeout', '300ms', '--drain-timeout', '300ms'];
@@ -18,7 +18,7 @@ function countSaid({ bridge }: Project, part: string): number {
 }
 
 it('node --inspect: the old one stops first, and neither a start nor a call is hurried [cli.debug]', async () => {
-  const port = await findFreePort();
+  const port = await freePort();
   await using project = await startDebugged(port, code(1, SLOW_START), LIMITS);
   expect(countSaid(project, 'Under a debugger: the old one stops before the new one starts')).toBe(1);
   await using client = await connectV1(project.bridge.url);
@@ -36,7 +36,7 @@ it('node --inspect: the old one stops first, and neither a start nor a call is h
 });
 
 it('node --inspect and two sessions: the second runs without the debugger, and its server says so [cli.debug]', async () => {
-  const port = await findFreePort();
+  const port = await freePort();
   await using project = await startDebugged(port, code(1));
   await using first = await connectV1(project.bridge.url);
   expect(await first.call('version')).toBe('1');

@@ -118,3 +118,42 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
     expect(await client.call('pid')).toBe(pid);
   });
 });
+
+describe('a client that listens to nothing', () => {
+  it('has no process while it is idle, and its next call knows nothing of that [session.idle supervise.tree]', async () => {
+    await using bridge = await startBridge({
+      server: fixture('grandchild', '--setsid'),
+      options: ['--idle-timeout', '1s', '--kill-timeout', '100ms'],
+    });
+    using client = makeClient(bridge.url);
+    await client.initialize();
+    await client.ask(rpc(1, 'logging/setLevel', { level: 'alert' }));
+    const tree = JSON.parse(textOf(await client.ask(call(2, 'pids'))) ?? '').map(findProcess);
+    expect(tree).toHaveLength(3);
+
+    await bridge.untilSaid('idle: its server is stopped');
+    await untilGone(tree, 'the tree of an idle session');
+    expect(bridge.look()).toEqual([]);
+    expect(await bridge.health()).toMatchObject({
+      status: 'healthy',
+      sessions: { total: 1 },
+      backend: { state: 'idle', pids: [], restarts: 0 },
+    });
+
+    expect(textOf(await client.ask(call(3, 'level')))).toBe('alert');
+    expect(bridge.look().length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is not idle while its call runs, however long that takes [session.idle]', async () => {
+    await using bridge = await startBridge({ options: ['--idle-timeout', '200ms'] });
+    using client = makeClient(bridge.url);
+    await client.initialize();
+    const answer = client.ask(call(1, 'wait', { ms: 1_500, name: 'tea' }));
+    await bridge.untilSaid('waiting tea');
+    const before = bridge.lines.length;
+    expect(textOf(await answer)).toBe('waited tea');
+    const meanwhile = bridge.lines.slice(before).map(({ msg }) => msg);
+    expect(meanwhile.filter((msg) => msg.startsWith('idle'))).toEqual([]);
+    await bridge.untilSaid('idle: its server is stopped');
+  });
+});

@@ -234,7 +234,7 @@ describe('a rollout of one server for three sessions', () => {
     expect(count(project.bridge, 'server ended')).toBe(0);
   });
 
-  it('start-first: each goes over to the one new process, and its call finishes on the old one [rollout.drain]', async () => {
+  it('start-first: each goes over to the one new process, and its call finishes on the old one [call.drain session.dedicated]', async () => {
     await using project = await startProject(code(1, ''), SHARED);
     const { clients, calls } = await connectThree(project, 3_000);
     project.folder.write('server.mjs', code(2, ''));

@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BIN, BridgeProcess, fixture, runToEnd, startBridge } from '../helpers/bridge.js';
 import { connectV1, connectV2 } from '../helpers/client.js';
+import { freePort } from '../helpers/free-port.js';
 import { until } from '../helpers/until.js';
 
 const SCRIPT = '/usr/bin/script';
@@ -54,7 +54,7 @@ describe('the first word', () => {
         const ended = once(terminal, 'exit');
         terminal.stdin.write('\x03');
         expect(await ended).toEqual([0, null]);
-        expect(shown).toContain('Stopped; ');
+        expect(shown).toContain('Stopped; 1 session is kept for the next start.');
       } finally {
         terminal.kill('SIGKILL');
       }
@@ -154,13 +154,3 @@ describe('the server', () => {
     expect(line).toMatchObject({ session: 'Claude-Code', source: 'server', level: 'info' });
   });
 });
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}

@@ -1,8 +1,11 @@
 // The end of the bridge: what it waits for, how it is hastened, and that nothing is left of it.
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { fixture, startBridge } from '../helpers/bridge.js';
+import { fixture, SERVERS, startBridge } from '../helpers/bridge.js';
 import { connectV1, connectV2 } from '../helpers/client.js';
-import { call, makeClient } from '../helpers/raw-http.js';
+import { call, makeClient, notification, textOf } from '../helpers/raw-http.js';
+import { makeTempFolder } from '../helpers/temp-folder.js';
+import { until } from '../helpers/until.js';
 
 const ENDED = { code: 0, signal: null };
 
@@ -25,7 +28,7 @@ describe('a signal', () => {
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
     expect(bridge.stdout).toBe('');
-    expect(bridge.lines.at(-1)?.msg).toMatch(/^Stopped; \d+ sessions? (is|are) kept for the next start\.$/);
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; 2 sessions are kept for the next start.');
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -132,6 +135,58 @@ describe('a call in flight', () => {
   });
 });
 
+describe('a client that listens', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'is told last of all, on %s, when to come back, after the calls have ended [cli.stop]',
+    async (signal) => {
+      await using bridge = await startBridge();
+      using client = makeClient(bridge.url);
+      await client.initialize();
+      const listening = await client.get();
+      const stream = listening.text();
+      const answer = client.ask(call(1, 'wait', { ms: 500, name: 'tea' }));
+      await bridge.untilSaid('waiting tea');
+      bridge.signal(signal);
+      const first = await Promise.race([stream.then(() => 'the stream'), answer.then(() => 'the call')]);
+      expect(first).toBe('the call');
+      expect(textOf(await answer)).toBe('waited tea');
+      expect(await stream).toMatch(/\n\nretry: 5000\n\n$/);
+      expect(await bridge.exited).toEqual(ENDED);
+    },
+  );
+});
+
+describe('a call that is held', () => {
+  it('is told that it did not run, and new ones are not taken [cli.stop call.words]', async () => {
+    const folder = makeTempFolder({ 'server.mjs': `import '${pathToFileURL(SERVERS)}/echo.mjs';\n` });
+    await using bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path });
+    await bridge.untilSaid('watching 1 file');
+    using client = makeClient(bridge.url);
+    using other = makeClient(bridge.url);
+    await client.initialize();
+    await other.initialize();
+    const running = (await other.post(call(1, 'wait', { ms: 60_000, name: 'tea' }))).text();
+    await bridge.untilSaid('waiting tea');
+    folder.write('server.mjs', 'process.stdin.resume();\n');
+    await bridge.untilSaid('Changed: server.mjs');
+    const answer = client.ask(call(1, 'count'));
+    await until(async () => (await bridge.health()).jobs.pending === 1, 'the call that is held');
+
+    bridge.signal('SIGTERM');
+    await bridge.untilSaid('Stopping; waiting for 1 call');
+    const refused = await other.post(call(2, 'count'));
+    expect(refused.status).toBe(503);
+    expect((await refused.json()).error?.message).toMatch(/^Not run: the bridge is stopping\./);
+    await other.post(notification('notifications/cancelled', { requestId: 1 }));
+    expect(await running).not.toContain('data: {');
+    expect((await answer).error?.message).toMatch(
+      /^Not run: the bridge was stopped before the answer came\./,
+    );
+    expect(await bridge.exited).toEqual(ENDED);
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; 2 sessions are kept for the next start.');
+  });
+});
+
 describe('a server that ignores all but SIGKILL', () => {
   it('is killed when its time is over [cli.stop supervise.tree]', async () => {
     await using bridge = await startBridge({
@@ -154,7 +209,7 @@ describe('a server that ignores all but SIGKILL', () => {
     bridge.signal('SIGINT');
     expect(await bridge.exited).toEqual(ENDED);
     await bridge.leavesNothing();
-    expect(bridge.lines.at(-1)?.msg).toMatch(/^Stopped; \d+ sessions? (is|are) kept for the next start\.$/);
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; 1 session is kept for the next start.');
   });
 
   it('is not waited for after a third Ctrl-C, and is gone nevertheless [cli.stop supervise.tree]', async () => {

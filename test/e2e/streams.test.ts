@@ -1,13 +1,10 @@
 // What streams carry: much, in order, through cuts, and from servers that write as they like.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture, reachBridge, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, type Connect, connectV1, connectV2 } from '../helpers/client.js';
-import { call, makeClient, rpc, type StreamEvent } from '../helpers/raw-http.js';
+import { makeNetwork } from '../helpers/network.js';
+import { call, JSON_ONLY, makeClient, nextMessage, rpc } from '../helpers/raw-http.js';
 import { until } from '../helpers/until.js';
-
-/** A POST with these is answered with one body: what else the server says goes to the standalone stream. */
-const JSON_ONLY = { Accept: 'application/json' };
 
 describe('a stream that was cut', () => {
   it('goes on where it was left: the standalone one [http.resume http.streams]', async () => {
@@ -141,32 +138,3 @@ it('passes numbers and members on as they were written [http.passthrough]', asyn
 });
 
 const UPDATED = 'notifications/resources/updated';
-
-/** The next event that carries a message. */
-async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<StreamEvent> {
-  for (;;) {
-    const next = await Promise.race([events.next(), sleep(10_000, undefined, { ref: false })]);
-    if (!next) throw new Error('No event came in 10 s.');
-    if (!next.value) throw new Error('The stream ended.');
-    if (next.value.data) return next.value;
-  }
-}
-
-/** A network whose first stream for listening can be cut. */
-function makeNetwork() {
-  const scissors = new AbortController();
-  let asked = 0;
-  const network = {
-    listened: 0,
-    cut: () => scissors.abort(new Error('the network is gone')),
-    fetch: (async (input, init) => {
-      if (init?.method !== 'GET') return fetch(input, init);
-      asked += 1;
-      const signals = [init.signal ?? [], asked === 1 ? scissors.signal : []].flat();
-      const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
-      network.listened += 1;
-      return response;
-    }) satisfies typeof fetch,
-  };
-  return network;
-}

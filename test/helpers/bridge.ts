@@ -13,6 +13,8 @@ import { commandOf, descendantsOf, findProcess, isAlive, type Process, untilGone
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
+/** Where the fixture servers are. */
+export const SERVERS = `${ROOT}fixtures/servers`;
 
 /** Where bridges keep what outlives them; removed with the process of the tests. */
 const STATES = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-states-'));
@@ -67,7 +69,7 @@ export interface BridgePlan {
 
 /** The command line of a fixture server. */
 export function fixture(name: string, ...args: string[]): string[] {
-  return ['node', `${ROOT}fixtures/servers/${name}.mjs`, ...args];
+  return ['node', `${SERVERS}/${name}.mjs`, ...args];
 }
 
 /** A bridge in front of the echo fixture: the one of MCP_BRIDGE_TEST_URL, or one of our own. */

@@ -62,6 +62,8 @@ export interface TestClient extends Pick<ClientV1, Shared>, AsyncDisposable {
   listTools(): Promise<{ tools: { name: string }[] }>;
   /** What the server has told, in order. */
   readonly heard: readonly Heard[];
+  /** What the client said that was wrong. */
+  readonly errors: readonly Error[];
   untilHeard(isIt: (heard: Heard) => boolean, what: string): Promise<Heard>;
   /** The text that a tool answers with. */
   call(tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<string>;
@@ -91,11 +93,11 @@ export async function connectV1(url: string, plan: ClientPlan = {}): Promise<Tes
   client.setRequestHandler(ListRootsRequestSchema, () => ROOTS);
   client.setRequestHandler(CreateMessageRequestSchema, () => SAMPLE);
   client.setRequestHandler(ElicitRequestSchema, () => ELICITED);
-  const heard = listen(client);
+  const listened = listen(client);
   const transport = new TransportV1(new URL(url), transportOptions(plan));
   // Its own transport lacks the exactness of optional members that its own interface asks for.
   await client.connect(transport as Transport, requestOptions(plan));
-  return extend(client, faceOf(client, transport, heard), {
+  return extend(client, faceOf(client, transport, listened), {
     call: async (name: string, args = {}, options: CallOptions = {}) =>
       textOf(await client.callTool({ name, arguments: args }, undefined, options)),
   });
@@ -114,10 +116,10 @@ export async function connectV2(url: string, plan: V2Plan = {}): Promise<TestCli
   client.setRequestHandler('roots/list', () => ROOTS);
   client.setRequestHandler('sampling/createMessage', () => SAMPLE);
   client.setRequestHandler('elicitation/create', () => ELICITED);
-  const heard = listen(client);
+  const listened = listen(client);
   const transport = new TransportV2(new URL(url), transportOptions(plan));
   await client.connect(transport, requestOptions(plan));
-  return extend(client, faceOf(client, transport, heard), {
+  return extend(client, faceOf(client, transport, listened), {
     call: async (name: string, args = {}, options: CallOptions = {}) =>
       textOf(await client.callTool({ name, arguments: args }, options)),
   });
@@ -129,12 +131,18 @@ export const CLIENTS: readonly (readonly [string, Connect])[] = [
   ['SDK 2', connectV2],
 ];
 
-function listen(client: { fallbackNotificationHandler?: (notification: Heard) => Promise<void> }): Heard[] {
-  const heard: Heard[] = [];
+interface Speaking {
+  fallbackNotificationHandler?: (notification: Heard) => Promise<void>;
+  onerror?: ((error: Error) => void) | undefined;
+}
+
+function listen(client: Speaking): { readonly heard: Heard[]; readonly errors: Error[] } {
+  const [heard, errors]: [Heard[], Error[]] = [[], []];
   client.fallbackNotificationHandler = async (notification) => {
     heard.push(notification);
   };
-  return heard;
+  client.onerror = (error) => errors.push(error);
+  return { heard, errors };
 }
 
 function transportOptions({ sessionId, fetch }: ClientPlan) {
@@ -151,7 +159,11 @@ interface Ending {
   terminateSession(): Promise<void>;
 }
 
-function faceOf(client: { close(): Promise<void> }, transport: Ending, heard: Heard[]) {
+function faceOf(
+  client: { close(): Promise<void> },
+  transport: Ending,
+  { heard, errors }: ReturnType<typeof listen>,
+) {
   return {
     get sessionId() {
       return transport.sessionId;
@@ -160,6 +172,7 @@ function faceOf(client: { close(): Promise<void> }, transport: Ending, heard: He
       return transport.protocolVersion;
     },
     heard,
+    errors,
     untilHeard: (isIt: (heard: Heard) => boolean, what: string) =>
       until(() => {
         const found = heard.find(isIt);

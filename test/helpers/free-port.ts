@@ -1,8 +1,9 @@
-// A port of this machine that nobody has just now.
+// A port for what needs the same one twice.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-export async function findFreePort(): Promise<number> {
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,8 +1,14 @@
 // A client without opinions: sends what it is told, and shows what came back as it came.
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export const NEWEST = '2025-11-25';
+
+/** A POST with these is answered with one body: what else the server says goes to the standalone stream. */
+export const JSON_ONLY = { Accept: 'application/json' };
+
+const EVENT_DEADLINE = 10_000;
 
 /** Headers to send; undefined leaves out one that would be sent by itself. */
 export type RawHeaders = Readonly<Record<string, string | undefined>>;
@@ -110,6 +116,16 @@ export function makeClient(url: string, { keepAlive = false }: ClientPlan = {}):
 export function initializeMessage(revision: string): object {
   const params = { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
   return rpc('init', 'initialize', params);
+}
+
+/** The next event that carries a message. */
+export async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<StreamEvent> {
+  for (;;) {
+    const next = await Promise.race([events.next(), sleep(EVENT_DEADLINE, undefined, { ref: false })]);
+    if (!next) throw new Error(`No event came in ${EVENT_DEADLINE / 1000} s.`);
+    if (!next.value) throw new Error('The stream ended.');
+    if (next.value.data) return next.value;
+  }
 }
 
 /** A request. */

@@ -386,7 +386,7 @@ describe('a session made while the code changes', () => {
     expect(scene.session.state).toBe('holding');
     expect(scene.children.all).toHaveLength(0);
     scene.starts.open(true);
-    await scene.session.takeUp('start-first');
+    await scene.session.takeUp('start-first', 2);
     scene.session.holdEnds();
     await settle();
     expect(call.connection.only.result).toBeDefined();
@@ -409,7 +409,7 @@ describe('a session made while the code changes', () => {
     scene.starts.close();
     scene.get();
     scene.starts.open(true);
-    expect(await scene.session.takeUp('start-first')).toEqual({ kind: 'not-needed' });
+    expect(await scene.session.takeUp('start-first', 2)).toEqual({ kind: 'not-needed' });
     scene.session.holdEnds();
     await settle();
     expect(scene.session.state).toBe('dormant');
@@ -430,7 +430,7 @@ describe('a session made while the code changes', () => {
     await using scene = keep({ standing: () => ({ ...UNCHANGED, refusal: broken }) });
     scene.session.holdBegins();
     const call = echo(scene);
-    const taken = scene.session.takeUp('start-first');
+    const taken = scene.session.takeUp('start-first', 2);
     await settle();
     expect(await taken).toEqual({ kind: 'serves' });
     scene.session.holdEnds();
@@ -442,7 +442,7 @@ describe('a session made while the code changes', () => {
   test.fails('starts no server for the code that is mended while nobody calls [session.idle]', async () => {
     await using scene = keep({ standing: () => ({ ...UNCHANGED, refusal: broken }) });
     scene.session.holdBegins();
-    const taken = scene.session.takeUp('start-first');
+    const taken = scene.session.takeUp('start-first', 2);
     await settle();
     scene.session.holdEnds();
     await settle();
@@ -456,7 +456,7 @@ describe('a session made while the code changes', () => {
     scene.session.holdBegins();
     scene.session.refuseCalls(broken);
     scene.session.holdBegins();
-    const taken = scene.session.takeUp('start-first');
+    const taken = scene.session.takeUp('start-first', 2);
     await settle();
     scene.session.holdEnds();
     await settle();
