@@ -3,6 +3,8 @@
 import type { Backend } from '../backend/backend.js';
 import { type CallFailure, failureText } from '../errors.js';
 import {
+  errorText,
+  INTERNAL_ERROR,
   type Line,
   type NotificationLine,
   param,
@@ -16,6 +18,8 @@ import type { HeldRequest } from './hold.js';
 import { type Asked, InFlight, type Sent } from './inflight.js';
 import type { Outbox, Stream } from './outbox.js';
 import { routeOf } from './route.js';
+
+const ASKED_TOO_MUCH = 'The client has not answered the last 1,000 requests; no more are passed on.';
 
 export type TrafficReport =
   | { readonly kind: 'request.failed'; readonly method: string; readonly failure: CallFailure }
@@ -59,6 +63,7 @@ export class Traffic {
 
   /** Sends a request of the client; it is in flight if it was sent. */
   forward({ line, stream, again }: HeldRequest, backend: Backend): ReturnType<Backend['send']> {
+    if (this.#inFlight.isFull) return 'full';
     const outcome = backend.send(line.text);
     if (outcome === 'sent') this.#inFlight.add({ line, stream, backend, again });
     return outcome;
@@ -100,10 +105,8 @@ export class Traffic {
     switch (line.kind) {
       case 'response':
         return this.#onAnswer(backend, line);
-      case 'request': {
-        const stream = this.#route(line);
-        return this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
-      }
+      case 'request':
+        return this.#ask(backend, line);
       case 'notification':
         return this.#onNotification(backend, line);
     }
@@ -144,6 +147,15 @@ export class Traffic {
 
   endIfDrained(backend: Backend): void {
     if (backend.state === 'draining' && !this.#inFlight.hasAnyOf(backend)) backend.drained();
+  }
+
+  #ask(backend: Backend, line: RequestLine): void {
+    if (this.#inFlight.hasAskedTooMuch) {
+      backend.send(errorText(line.message.id, INTERNAL_ERROR, ASKED_TOO_MUCH));
+      return;
+    }
+    const stream = this.#route(line);
+    this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
   }
 
   #takeBack(asked: readonly Asked[]): void {

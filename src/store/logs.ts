@@ -127,8 +127,13 @@ export class Logs {
   }
 
   finish(session: SessionId, stream: StreamId): void {
-    const log = this.#kept.get(session)?.streams.get(stream);
-    if (log) log.finished = true;
+    const kept = this.#kept.get(session);
+    const log = kept?.streams.get(stream);
+    if (!kept || !log) return;
+    log.finished = true;
+    // Nobody is told any more what it was begun for.
+    this.#weigh(kept, bytesOf([]) - bytesOf(log.requests));
+    log.requests = [];
   }
 
   after(session: SessionId, stream: StreamId, seq: number): Backlog | undefined {

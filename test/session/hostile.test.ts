@@ -28,7 +28,7 @@ const initializeWith = (capabilities: string) =>
 
 describe('a hundred thousand levels', () => {
   // digestOf: JSON.stringify overflows the stack. In the bridge nobody catches that: it ends, with all its sessions.
-  test.fails('of a list do not stop its being kept and compared [session.changed]', () => {
+  test('of a list do not stop its being kept and compared [session.changed]', () => {
     const store = new MemoryStore();
     const initialize = requestOf(initializeWith('{}'));
     const catalog = new Catalog(new Snapshots(store), initialize, new Map(), () => {});
@@ -38,7 +38,7 @@ describe('a hundred thousand levels', () => {
   });
 
   // Snapshots.kindOf: the same; the client is answered 500, and the label of the session is never free again.
-  test.fails('of capabilities do not stop a session', () => {
+  test('of capabilities do not stop a session', () => {
     const initialize = requestOf(initializeWith(`{"experimental":{"x":${DEEP}}}`));
     expect(() => Snapshots.kindOf(initialize)).not.toThrow();
   });
@@ -61,7 +61,7 @@ describe('a hundred thousand levels', () => {
 
 describe('a million characters', () => {
   // The text of the capabilities is the key of a snapshot, and a part of its note: 32 of them are kept for ever.
-  test.fails('of capabilities are not kept in each snapshot', () => {
+  test('of capabilities are not kept in each snapshot', () => {
     const notes = { note: () => undefined, keepNote: vi.fn() };
     const snapshots = new Snapshots(notes);
     const kind = Snapshots.kindOf(requestOf(initializeWith(`{"x":"${'x'.repeat(MB)}"}`)));
@@ -73,7 +73,7 @@ describe('a million characters', () => {
   test.todo('of a clientInfo are refused with 413, or are not kept 10,000 times');
 
   // Logs.finish keeps the ids that a stream was begun with, and counts them in no bound: 256 streams a session.
-  test.fails('of a request id are not kept when it was answered', () => {
+  test('of a request id are not kept when it was answered', () => {
     const logs = new Logs();
     logs.begin('s', 'p1', ['k'.repeat(MB)]);
     logs.append('s', 'p1', '{"jsonrpc":"2.0","id":1,"result":{}}', true);
@@ -83,7 +83,7 @@ describe('a million characters', () => {
   });
 
   // The name goes into the error, into the log, and from there to whoever reads it.
-  test.fails('of a tool name are not all repeated in an error [call.words]', () => {
+  test('of a tool name are not all repeated in an error [call.words]', () => {
     const call = requestOf(requestText(1, 'tools/call', { name: 'x'.repeat(MB) }));
     const exit = { code: 1, signal: null, whileStarting: false, tail: [] };
     expect(lostWith(call, exit).cause.length).toBeLessThan(1_000);
