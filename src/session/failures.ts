@@ -3,7 +3,8 @@ import { exclusiveLine, isExclusive } from '../backend/exclusive.js';
 import { describeExit, type Exit } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
-import { param, type RequestLine } from '../protocol/jsonrpc.js';
+import { notificationText, param, type RequestId, type RequestLine } from '../protocol/jsonrpc.js';
+import { CANCELLED } from '../protocol/mcp.js';
 
 /** What a held call waits for, if more is known than that there is no backend: "still building", and why. */
 export interface WaitingFor {
@@ -90,6 +91,11 @@ export function noPlace(most: number): WaitingFor {
     what: 'still waiting for a place',
     why: `${most} servers run already, and --max-backends allows no more`,
   };
+}
+
+/** A server's request to the client is taken back, as a message for the client: nobody waits for its answer any more. */
+export function takenBackText(id: RequestId): string {
+  return notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
 }
 
 /** The same, for a call that no backend has seen. */

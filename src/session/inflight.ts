@@ -147,9 +147,9 @@ export class InFlight {
     return undefined;
   }
 
-  /** Takes all that a lost backend asked. */
-  takeAllAsked(backend: Backend): Asked[] {
-    const lost = [...this.#asked.values()].filter((asked) => asked.backend === backend);
+  /** Takes all that a lost backend asked, or all that any backend did. */
+  takeAllAsked(backend?: Backend): Asked[] {
+    const lost = [...this.#asked.values()].filter((asked) => !backend || asked.backend === backend);
     for (const { id } of lost) this.#asked.delete(id);
     return lost;
   }

@@ -109,10 +109,12 @@ export class Registry {
     const { store, options } = this.#plan;
     if (store.hasEnded(id)) return 'ended';
     const record = store.record(id);
-    if (record) return this.#take(record);
+    if (record?.revision !== undefined) return this.#take(record);
     if (TAGGED.test(id) && !id.startsWith(this.#plan.tag)) return 'foreign';
     if (options.unknownSession === 'reject' || purpose === 'end') return 'unknown';
     if (purpose === 'message') return 'unheard';
+    // One whose opening an earlier bridge did not live to answer is told so on its stream.
+    if (store.lastPost(id) === 0) store.countFrom(id, Date.now());
     return this.#take(strangerRecord(id, revision));
   }
 

@@ -5,16 +5,15 @@ import { type CallFailure, failureText } from '../errors.js';
 import {
   type Line,
   type NotificationLine,
-  notificationText,
   param,
   type RequestId,
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
 import { CANCELLED, INITIALIZE, isListChanged, PROGRESS } from '../protocol/mcp.js';
-import { lostWith } from './failures.js';
+import { lostWith, takenBackText } from './failures.js';
 import type { HeldRequest } from './hold.js';
-import { InFlight, type Sent } from './inflight.js';
+import { type Asked, InFlight, type Sent } from './inflight.js';
 import type { Outbox, Stream } from './outbox.js';
 import { routeOf } from './route.js';
 
@@ -115,10 +114,7 @@ export class Traffic {
    * says that it can be sent again, else its client is told.
    */
   settle(backend: Backend, mayRepeat: (sent: Sent) => boolean): Sent[] {
-    for (const { id, stream } of this.#inFlight.takeAllAsked(backend)) {
-      const text = notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
-      this.#outbox.say(this.#open(stream), text);
-    }
+    this.#takeBack(this.#inFlight.takeAllAsked(backend));
     const again: Sent[] = [];
     for (const sent of this.#inFlight.takeAll(backend)) {
       if (mayRepeat(sent)) again.push(sent);
@@ -127,8 +123,9 @@ export class Traffic {
     return again;
   }
 
-  /** Answers everything in flight with this failure. */
+  /** Answers everything in flight with this failure, and takes back what the client was asked. */
   failAll(failure: CallFailure): void {
+    this.#takeBack(this.#inFlight.takeAllAsked());
     for (const sent of [...this.#inFlight.sent()]) {
       this.#inFlight.take(sent.line.message.id);
       this.fail(sent, failure);
@@ -147,6 +144,10 @@ export class Traffic {
 
   endIfDrained(backend: Backend): void {
     if (backend.state === 'draining' && !this.#inFlight.hasAnyOf(backend)) backend.drained();
+  }
+
+  #takeBack(asked: readonly Asked[]): void {
+    for (const { id, stream } of asked) this.#outbox.say(this.#open(stream), takenBackText(id));
   }
 
   #onAnswer(backend: Backend, line: ResponseLine): void {

@@ -74,6 +74,12 @@ export class Logs {
     Object.assign(this.#keptOf(session), { lastPost, lastSent });
   }
 
+  /** Begins to count, in a session of which nothing is known. */
+  countFrom(session: SessionId, n: number): void {
+    this.restoreSession(session, n, n);
+    this.restoreStream(session, STANDALONE, { seq: n, finished: false, requests: [] });
+  }
+
   /** Takes back what a journal tells of a stream, without its events. */
   restoreStream(session: SessionId, stream: StreamId, log: Omit<StreamLog, 'events'>): void {
     const kept = this.#keptOf(session);
@@ -143,7 +149,14 @@ export class Logs {
     const known = this.#kept.get(session);
     if (known) return known;
     const head = session.length + AROUND;
-    const made: Kept = { streams: new Map(), size: 0, bytes: 0, head, lastPost: 0, lastSent: 0 };
+    const made: Kept = {
+      streams: new Map(),
+      size: 0,
+      bytes: 0,
+      head,
+      lastPost: 0,
+      lastSent: 0,
+    };
     this.#kept.set(session, made);
     this.#latest = made;
     this.#weigh(made, head);

@@ -30,6 +30,8 @@ export interface Verdict {
 
 /** Rounds are not longer than this (s): what was in them is judged, and forgotten. */
 const LONGEST_ROUND = 30;
+/** What there must have been of, or the run was none. */
+const ALWAYS = ['acknowledged', 'executed', 'told', 'resumed', 'cut', 'may have run', 'saves'] as const;
 const FIRST_PORT = 20_000;
 const PORTS = 8_000;
 /** What the last round may weigh more than the first one under the same bridge. */
@@ -65,7 +67,7 @@ export async function chaos({ seed, seconds, clients = 16, kills = true, say }: 
     );
   }
   const ended = await bridge.stop();
-  run.conclude(ended);
+  run.conclude(ended, kills);
   const folder = run.complaints.length > 0 ? project.folder : undefined;
   if (!folder) project.remove();
   return { seed, complaints: run.complaints, counts: run.counts, log, folder };
@@ -111,7 +113,7 @@ class Chaos {
     const restless = await round.untilQuiet(this.#unknown);
     const history: History = {
       exchanges: round.exchanges,
-      calls: round.calls,
+      calls: round.workload.calls,
       lives: project.takeLives(),
       outages: bridge.outages.slice(this.#outages),
       // What was saved last before is still due.
@@ -132,7 +134,9 @@ class Chaos {
     );
   }
 
-  conclude(ended: string): void {
+  conclude(ended: string, kills: boolean): void {
+    for (const name of [...ALWAYS, ...(kills ? ['bridge kills'] : [])])
+      if (!this.counts[name]) this.complaints.push(`nothing is proven: there were no ${name}`);
     if (ended !== 'exit 0') this.complaints.push(`the bridge ended with ${ended}`);
     for (const { ms, left } of this.#bridge.orphans)
       if (ms > ORPHANS)

@@ -2,12 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeLives } from './bridge-lives.js';
 import { type Chance, makeChance, seedOf } from './chance.js';
-import { type ChaosClient, type Kind, openClient, QUESTIONS } from './clients.js';
-import type { Call, Exchange } from './history.js';
+import { type ChaosClient, type Kind, openClient } from './clients.js';
+import type { Exchange } from './history.js';
 import type { ChaosProject } from './project.js';
 import { type Blow, type Event, makeSchedule } from './schedule.js';
 import { Undertaker } from './undertaker.js';
 import type { Wire } from './wire.js';
+import { messageOf, Workload } from './workload.js';
 
 export interface RoundPlan {
   readonly seed: number;
@@ -22,19 +23,17 @@ interface Slot {
   readonly chance: Chance;
   client: ChaosClient | undefined;
   isLeaving: boolean;
-  /** The server's processes that have answered it, the last one last. */
-  readonly met: number[];
 }
 
 const KINDS: readonly [Kind, ...Kind[]] = ['sdk1', 'sdk2', 'raw', 'sdk1', 'sdk2', 'raw-2025-06-18'];
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
 const MOST_LANES = 3;
-/** From an answer to the next call (ms). */
-const PAUSE = [0, 90] as const;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
 const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
+/** A process of the bridge's own, which is to outlive it by a moment. */
+const WATCHDOGS = 1;
 /** The official clients try twice to come back, 2 s apart: one of them must find a bridge, however slow it was to start (ms). */
 const SPARED = 2_600;
 /** From the last save to the last calls (ms). */
@@ -42,7 +41,7 @@ const LAST_CALLS_AFTER = 600;
 
 export class Round {
   readonly exchanges: Exchange[] = [];
-  readonly calls: Call[] = [];
+  readonly workload: Workload;
   readonly complaints: string[] = [];
   readonly #plan: RoundPlan;
   readonly #project: ChaosProject;
@@ -52,7 +51,6 @@ export class Round {
   readonly #slots: Slot[];
   /** Networks of clients that could not open their session, or not to the end. */
   readonly #abandoned: Wire[] = [];
-  #lastCall: number;
   #isOver = false;
   #isKilling = false;
 
@@ -62,13 +60,12 @@ export class Round {
     this.#bridge = bridge;
     this.#tell = tell;
     this.#undertaker = new Undertaker(bridge, this.exchanges, this.complaints);
-    this.#lastCall = plan.number * 1_000_000;
+    this.workload = new Workload(bridge, plan.number * 1_000_000);
     this.#slots = Array.from({ length: plan.clients }, (_, index) => ({
       index,
       chance: makeChance(seedOf(plan.seed, index)),
       client: undefined,
       isLeaving: false,
-      met: [],
     }));
   }
 
@@ -99,11 +96,10 @@ export class Round {
       const left = this.#bridge.look();
       const isQuiet =
         sessions.total <= unknown && sessions.connected === 0 && jobs.pending + jobs.running === 0;
-      if (isQuiet && backend.pids.length === 0 && left.length === 0) return [];
+      if (isQuiet && backend.pids.length === 0 && left.length <= WATCHDOGS) return [];
+      const pids = left.map(({ pid }) => pid);
       if (performance.now() > deadline)
-        return [
-          `not quiet: ${JSON.stringify({ sessions, unknown, jobs, pids: backend.pids, left: left.map(({ pid }) => pid) })}`,
-        ];
+        return [`not quiet: ${JSON.stringify({ sessions, unknown, jobs, pids, backends: backend.pids })}`];
       await sleep(50);
     }
   }
@@ -115,10 +111,10 @@ export class Round {
       const client = await this.#open(slot, number);
       slot.client = client;
       const lanes = Array.from({ length: 1 + (slot.index % MOST_LANES) }, (_, lane) =>
-        this.#callOn(
-          slot,
+        this.workload.callOn(
           client,
           makeChance(seedOf(this.#plan.seed, 1_000 * number + 10 * slot.index + lane)),
+          () => this.#isOver || slot.isLeaving,
         ),
       );
       await Promise.all(lanes);
@@ -156,55 +152,6 @@ export class Round {
     }
   }
 
-  /** Call after call, until the client leaves or the round is over. */
-  async #callOn(slot: Slot, client: ChaosClient, chance: Chance): Promise<void> {
-    while (!this.#isOver && !slot.isLeaving) {
-      await this.#bridge.whenUp();
-      if (chance.isLikely(0.2)) await client.ask(chance.pick(QUESTIONS)).catch(() => {});
-      else await this.#call(slot, client, chance);
-      await sleep(chance.between(...PAUSE));
-    }
-  }
-
-  async #call(slot: Slot, client: ChaosClient, chance: Chance): Promise<Call> {
-    const { tool, args, progress } = drawCall(chance);
-    const cutAfter = chance.isLikely(0.06) ? chance.between(0, 40) : undefined;
-    return await this.#record(slot, client, tool, args, progress, cutAfter);
-  }
-
-  async #record(
-    slot: Slot,
-    client: ChaosClient,
-    tool: string,
-    args: object,
-    progress: boolean,
-    cutAfter?: number,
-  ): Promise<Call> {
-    this.#lastCall += 1;
-    const n = this.#lastCall;
-    const call: Call = {
-      n,
-      client: client.name,
-      tool,
-      safe: tool === 'look',
-      sentAt: Date.now(),
-      expects: client.keeps,
-    };
-    this.calls.push(call);
-    if (cutAfter !== undefined) client.wire.cuts.set(n, cutAfter);
-    try {
-      call.text = await client.call(tool, { n, ...args }, progress);
-      call.outcome = 'result';
-      slot.met.push(Number.parseInt(JSON.parse(call.text).life, 10));
-      call.text = '';
-    } catch (error) {
-      call.text = messageOf(error);
-      call.outcome = 'error';
-    }
-    call.endedAt = Date.now();
-    return call;
-  }
-
   async #storm(schedule: readonly Event[], ms: number): Promise<void> {
     const began = performance.now();
     const kills: Promise<void>[] = [];
@@ -225,7 +172,7 @@ export class Round {
     const { name, wire } = slot.client;
     switch (blow) {
       case 'kill-backend':
-        return this.#killBackend(slot, name);
+        return this.#killBackend(slot.client);
       case 'save':
         return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
       case 'drop': {
@@ -238,8 +185,8 @@ export class Round {
     }
   }
 
-  #killBackend({ met }: Slot, name: string): void {
-    const pid = met.at(-1);
+  #killBackend({ name }: ChaosClient): void {
+    const pid = this.workload.serverOf(name);
     // Only what is the bridge's: a number may be somebody else's by now.
     if (pid === undefined || !this.#bridge.look().some((each) => each.pid === pid)) return;
     process.kill(pid, 'SIGKILL');
@@ -262,7 +209,11 @@ export class Round {
     await sleep(LAST_CALLS_AFTER);
     const asked = this.#slots.map(async (slot) => {
       if (!slot.client) return;
-      const { outcome, text } = await this.#record(slot, slot.client, 'record', {}, false);
+      const { outcome, text } = await this.workload.call(slot.client, {
+        tool: 'record',
+        args: {},
+        progress: false,
+      });
       if (outcome !== 'result') this.complaints.push(`${slot.client.name}: the last call failed: ${text}`);
     });
     await this.#inTime(Promise.all(asked), 'the last calls are answered');
@@ -280,20 +231,4 @@ export class Round {
     const isLate = await Promise.race([work.then(() => false), sleep(END_DEADLINE, true, { ref: false })]);
     if (isLate) this.complaints.push(`waited ${END_DEADLINE / 1000} s until ${what}`);
   }
-}
-
-function drawCall(chance: Chance): { tool: string; args: object; progress: boolean } {
-  const draw = chance.next();
-  if (draw < 0.4) return { tool: 'record', args: {}, progress: false };
-  if (draw < 0.6) return { tool: 'look', args: {}, progress: false };
-  if (draw < 0.67)
-    return { tool: 'big', args: { bytes: Math.round(chance.between(1_000, 200_000)) }, progress: false };
-  const [ms, steps] = [Math.round(chance.between(50, 800)), Math.round(chance.between(1, 5))];
-  return { tool: 'slow', args: { ms, steps }, progress: chance.isLikely(0.7) };
-}
-
-function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-  return text + cause;
 }

@@ -14,7 +14,7 @@ export interface Event {
 /** From one of a kind to the next (ms). */
 const GAPS: Readonly<Record<Blow, readonly [low: number, high: number]>> = {
   'kill-backend': [150, 1_200],
-  'kill-bridge': [3_500, 6_500],
+  'kill-bridge': [2_500, 4_500],
   save: [1_500, 4_500],
   drop: [50, 400],
   renew: [1_000, 4_000],

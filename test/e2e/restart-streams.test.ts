@@ -132,8 +132,7 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 );
 
-// What is kept of a stream whose session is not on record yet is forgotten at the start.
-it.fails('an initialize that was cut short by SIGKILL ends with one error [http.resume]', async () => {
+it('an initialize that was cut short by SIGKILL ends with one error [http.resume]', async () => {
   const place = await makePlace({ server: fixture('slow-start', '60000') });
   await using first = await place.start();
   using client = makeClient(first.url);
@@ -149,8 +148,7 @@ it.fails('an initialize that was cut short by SIGKILL ends with one error [http.
   expect((await resumed.answer()).error?.message).toContain('the bridge ended before the answer came');
 });
 
-// Neither the stop nor the start after it takes back what servers asked.
-it.fails.each(['SIGKILL', 'SIGTERM'] as const)(
+it.each(['SIGKILL', 'SIGTERM'] as const)(
   'what a server asked when the bridge ended is taken back before its call ends: %s [call.server-requests]',
   async (how) => {
     const options = ['--drain-timeout', '0'];
@@ -173,8 +171,7 @@ it.fails.each(['SIGKILL', 'SIGTERM'] as const)(
 );
 
 describe('a session of which nothing was kept', () => {
-  // Its streams count from 1 again, and Last-Event-ID names what was before.
-  it.fails('gives no event the id of one from before, so that its client loses none [http.resume session.recreate]', async () => {
+  it('gives no event the id of one from before, so that its client loses none [http.resume session.recreate]', async () => {
     const place = await makePlace({ options: ['--no-persist'] });
     await using first = await place.start();
     using client = await subscribed(first);
@@ -197,8 +194,7 @@ describe('a session of which nothing was kept', () => {
     expect((await nextMessage(events)).data).toContain(UPDATED);
   });
 
-  // The streams of its POSTs count from 1 again.
-  it.fails('does not take the stream of a new call for that of an old one [http.streams session.recreate]', async () => {
+  it('does not take the stream of a new call for that of an old one [http.streams session.recreate]', async () => {
     const place = await makePlace({ options: ['--no-persist'] });
     await using first = await place.start();
     using client = makeClient(first.url);
