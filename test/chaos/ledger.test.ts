@@ -127,6 +127,14 @@ describe('the ledger', () => {
     ['a call that ran, refused as not run', (all) => fail(all, 'Not run: no backend.'), 'executed, though'],
     ['an error that is not the bridge’s', (all) => fail(all, 'Unknown tool: record'), 'failed: Unknown tool'],
     [
+      'a call that ran, though its request timed out',
+      ({ exchanges, calls }) => {
+        Object.assign(at(exchanges, 0), { status: 408, events: [] });
+        Object.assign(at(calls, 0), { outcome: 'error', text: '408' });
+      },
+      'executed, though its request timed out',
+    ],
+    [
       'a call that ran for nobody',
       ({ lives }) => at(lives, 0).begun.push(9),
       'executed call 9, which nobody made',
