@@ -13,23 +13,28 @@ export async function openSession({ port, path }, signal) {
   const session = { port, path, lastId: 0, head: makeRequestHead('POST', { port, path }) };
   const connection = await openConnection(session, signal);
   try {
-    const { head, message, sentAt, answeredAt } = await connection.exchange(
-      request(session, 'initialize', hello()),
-    );
-    session.initializeMs = answeredAt - sentAt;
-    const id = head.headers.get('mcp-session-id');
-    if (!message.result) throw new Error(`initialize was answered ${JSON.stringify(message)}`);
-    const headers = { 'mcp-session-id': id, 'mcp-protocol-version': message.result.protocolVersion };
-    if (id) {
-      session.id = id;
-      session.head = makeRequestHead('POST', { port, path }, headers);
-      session.endHead = makeRequestHead('DELETE', { port, path }, headers);
-    }
-    await connection.exchange(notification('notifications/initialized'));
+    await shakeHands(session, connection);
   } finally {
     connection.close();
   }
   return session;
+}
+
+async function shakeHands(session, connection) {
+  const { port, path } = session;
+  const { head, message, sentAt, answeredAt } = await connection.exchange(
+    request(session, 'initialize', hello()),
+  );
+  session.initializeMs = answeredAt - sentAt;
+  const id = head.headers.get('mcp-session-id');
+  if (!message.result) throw new Error(`initialize was answered ${JSON.stringify(message)}`);
+  const headers = { 'mcp-session-id': id, 'mcp-protocol-version': message.result.protocolVersion };
+  if (id) {
+    session.id = id;
+    session.head = makeRequestHead('POST', { port, path }, headers);
+    session.endHead = makeRequestHead('DELETE', { port, path }, headers);
+  }
+  await connection.exchange(notification('notifications/initialized'));
 }
 
 /** The client says that it is done with the session. */
@@ -40,6 +45,24 @@ export async function endSession(session, signal) {
   } finally {
     connection.close();
   }
+}
+
+/** A connection on which one session after the other is opened, asked once, and ended. */
+export async function openLives({ port, path }, signal) {
+  const head = makeRequestHead('POST', { port, path });
+  const session = { port, path, lastId: 0, head };
+  const connection = await openConnection(session, signal);
+  return {
+    async live(method, params) {
+      session.head = head;
+      await shakeHands(session, connection);
+      const { message } = await connection.exchange(request(session, method, params));
+      session.head = session.endHead;
+      await connection.exchange({ id: undefined, body: '' });
+      return message;
+    },
+    close: connection.close,
+  };
 }
 
 /**

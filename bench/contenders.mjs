@@ -56,11 +56,15 @@ export const CONTENDERS = {
   },
 };
 
-/** This bridge in a folder, with defaults but for `options`, in front of the `server.mjs` there. */
-export function makeBridgeIn(folder, options = []) {
+/**
+ * This bridge in a folder, with defaults but for `options`, in front of the `server.mjs` there.
+ * `place`: the `port` and the `state` folder that it has, and has again when it is started again.
+ */
+export function makeBridgeIn(folder, options = [], place = {}) {
   return {
     path: '/mcp',
     cwd: folder,
+    ...place,
     getArguments: (port) => [
       path.join(ROOT, 'bin', 'mcp-bridge.js'),
       ...['--port', port, ...options, '--', 'node', 'server.mjs'],
@@ -70,10 +74,11 @@ export function makeBridgeIn(folder, options = []) {
 
 /** Starts a contender and waits until its port takes connections; `startMs` is how long that took. */
 export async function startContender(contender, signal) {
-  const port = await findFreePort();
+  const port = contender.port ?? (await findFreePort());
   const folder = mkdtempSync(path.join(tmpdir(), 'mcp-bridge-bench-'));
+  const { cwd = ROOT, state = path.join(folder, 'state') } = contender;
   const startedAt = performance.now();
-  const running = run(contender.getArguments(String(port)), folder, contender.cwd ?? ROOT);
+  const running = run(contender.getArguments(String(port)), { folder, cwd, state });
   try {
     const listeningAt = await waitUntilListening(port, running, signal);
     return { ...running, port, path: contender.path, startMs: listeningAt - startedAt };
@@ -84,14 +89,14 @@ export async function startContender(contender, signal) {
 }
 
 /** Stdin stays an open pipe, because a bridge may take its end as the wish that it stops. */
-function run(args, folder, cwd) {
+function run(args, { folder, cwd, state }) {
   const logFile = path.join(folder, 'output.log');
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, args, {
     cwd,
     detached: process.platform !== 'win32',
     stdio: ['pipe', log, log],
-    env: { ...process.env, MCP_BRIDGE_STATE_DIR: path.join(folder, 'state') },
+    env: { ...process.env, MCP_BRIDGE_STATE_DIR: state },
   });
   closeSync(log);
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -105,9 +110,9 @@ function run(args, folder, cwd) {
     pid: child.pid,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     getLastWords: () => readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n'),
-    async stop() {
+    async stop(signal = 'SIGTERM') {
       const timer = setTimeout(() => killTree(child), STOP_MS);
-      child.kill('SIGTERM');
+      child.kill(signal);
       await ended;
       clearTimeout(timer);
       process.off('exit', endAtOnce);
@@ -149,7 +154,7 @@ function canConnect(port) {
   });
 }
 
-function findFreePort() {
+export function findFreePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {

@@ -1,9 +1,8 @@
 // How many calls go through each contender, how long a call takes, and how much memory the contender holds.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { keepCalling, openSession } from './client.mjs';
 import { CONTENDERS, startContender } from './contenders.mjs';
 import { median, percentile } from './numbers.mjs';
+import { readMemoryMb } from './process.mjs';
 
 const OUTSTANDING = [16, 1];
 
@@ -72,15 +71,4 @@ function summarize({ failure, perSecond, latencies, memoryMb }) {
     return [outstanding, { perSecond: median(rates), rounds: rates, count: all.length, p50, p99 }];
   });
   return { calls: Object.fromEntries(calls), memoryMb };
-}
-
-/** Of this process alone: neither the server behind it nor a watchdog beside it counts. */
-function readMemoryMb(pid) {
-  if (process.platform === 'win32') return undefined;
-  return readResidentKb(pid) / 1024;
-}
-
-function readResidentKb(pid) {
-  if (process.platform !== 'linux') return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)]));
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 }

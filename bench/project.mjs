@@ -31,6 +31,8 @@ export function makeProject() {
   return {
     folder,
     file,
+    /** What bridges keep there goes with the project. */
+    state: path.join(top, 'state'),
     saves,
     buildCommand: `"${process.execPath}" "${SLOW_BUILD}" "${buildMs}"`,
     setBuildTime: (ms) => writeFileSync(buildMs, String(ms)),

@@ -1,10 +1,12 @@
-// The bench: this bridge beside the least a Node process can do, and beside two other bridges; then rollouts.
+// The bench: this bridge beside the least a Node process can do, and beside two other bridges; then rollouts; then lives.
 // It is no test: it exits with 0 whatever it measures. Read the ratios; the digits belong to the machine.
 import { setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { CONTENDERS } from './contenders.mjs';
+import { measureSessions, measureWakes } from './lives.mjs';
+import { formatLives, judgeLives } from './lives-table.mjs';
 import { measureCalls } from './measure.mjs';
 import { installPeers } from './peers.mjs';
 import { measureBuilds, measureRollouts } from './rollouts.mjs';
@@ -17,11 +19,14 @@ const HELP = `node bench/run.mjs [options]
   --only <names>     some of: ${Object.keys(CONTENDERS).join(',')}
   --rounds <n>       turns of each contender (5)
   --seconds <s>      length of a turn (4)
-  --quick            a smoke run: one short turn, three starts, three saves
+  --quick            a smoke run: one short turn, three starts, three saves, three wakes, 100 sessions
   --no-start         do not measure the start
-  --no-calls         only rollouts
+  --no-calls         only rollouts and lives
   --rollouts <n>     saves with eight sessions, and as many with one (30)
-  --no-rollouts      only calls and starts
+  --no-rollouts      only calls, starts and lives
+  --wakes <n>        ends of the bridge by SIGKILL, and as many by SIGTERM (20)
+  --sessions <n>     sessions that are opened, used and ended (10000)
+  --no-lives         only calls, starts and rollouts
   --json <file>      write everything measured to a file`;
 
 const START_NAMES = ['floor', 'bridge'];
@@ -31,13 +36,14 @@ const SESSIONS = 8;
 const options = readOptions(process.argv.slice(2));
 if (options) await main(options);
 
-async function main({ calls, rollouts, jsonFile }) {
+async function main({ calls, rollouts, lives, jsonFile }) {
   const { signal } = stopOnSignals();
   const machine = describeMachine();
   try {
     const parts = {
       ...(calls && { calls: await runCalls(calls, machine, signal) }),
       ...(rollouts && { rollouts: await runRollouts(rollouts, machine, signal) }),
+      ...(lives && { lives: await runLives(lives, machine, signal) }),
     };
     if (jsonFile) writeFileSync(jsonFile, `${JSON.stringify({ machine, ...parts }, null, 2)}\n`);
   } catch (error) {
@@ -73,6 +79,21 @@ async function runRollouts({ count, holds, newcomers }, machine, signal) {
   const verdicts = judgeRollouts(results);
   const load = describeLoad();
   console.log(`${formatRollouts(results)}\nLoad at the end: ${load}.\n\n${formatRolloutVerdicts(verdicts)}`);
+  return { conditions, load, results, verdicts };
+}
+
+async function runLives({ wakes, sessions, warmup }, machine, signal) {
+  const conditions = `a Node server; ${wakes} rounds; ${sessions} sessions, 8 at a time, after ${warmup} to warm up`;
+  console.log(`## Lives\n\n${machine}, load ${describeLoad()}; ${conditions}.\n`);
+
+  const killed = await measureWakes({ how: 'SIGKILL', rounds: wakes, signal, report });
+  const stopped = await measureWakes({ how: 'SIGTERM', rounds: wakes, signal, report });
+  const used = await measureSessions({ count: sessions, warmup, signal, report });
+
+  const results = { killed, stopped, sessions: used };
+  const verdicts = judgeLives(results);
+  const load = describeLoad();
+  console.log(`${formatLives(results)}\nLoad at the end: ${load}.\n\n${formatRolloutVerdicts(verdicts)}`);
   return { conditions, load, results, verdicts };
 }
 
@@ -133,6 +154,9 @@ function readOptions(args) {
         'no-calls': { type: 'boolean', default: false },
         rollouts: { type: 'string' },
         'no-rollouts': { type: 'boolean', default: false },
+        wakes: { type: 'string' },
+        sessions: { type: 'string' },
+        'no-lives': { type: 'boolean', default: false },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -151,9 +175,15 @@ function readOptions(args) {
       holds: quick ? 1 : 5,
       newcomers: quick ? 5 : 50,
     };
+    const lives = {
+      wakes: readNumber('--wakes', values.wakes ?? (quick ? '3' : '20'), Number.isInteger),
+      sessions: readNumber('--sessions', values.sessions ?? (quick ? '100' : '10000'), Number.isInteger),
+      warmup: quick ? 20 : 300,
+    };
     return {
       calls: values['no-calls'] ? undefined : calls,
       rollouts: values['no-rollouts'] ? undefined : rollouts,
+      lives: values['no-lives'] ? undefined : lives,
       jsonFile: values.json,
     };
   } catch (error) {

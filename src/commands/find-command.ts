@@ -43,7 +43,12 @@ function variants(file: string, env: Lookup['env']): string[] {
 }
 
 function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    // In a folder of PATH that this user may not look into.
+    return false;
+  }
 }
 
 function isExecutable(file: string): boolean {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** How long the one who listens has to say who it is (ms). */
-const PATIENCE = 500;
+const PATIENCE = 2_000;
 
 /** "mcp-bridge for /home/me/server (process 12)", "process 12 (node server.js)", or undefined where nothing is known. */
 export async function describeHolder(host: string, port: number): Promise<string | undefined> {

@@ -6,12 +6,13 @@ import type { Registry } from '../session/registry.js';
 import { HttpConnection } from './connection.js';
 import { findSession } from './find-session.js';
 import { accepted, checkRevision } from './guard.js';
+import type { Unread } from './unread.js';
 
 /** Opens the stream, or tells why not. */
 export function get(
   request: IncomingMessage,
   response: ServerResponse,
-  registry: Registry,
+  { registry, unread }: { readonly registry: Registry; readonly unread: Unread },
 ): Refusal | undefined {
   const { events, any } = accepted(request.headers.accept);
   if (!events && !any) {
@@ -25,6 +26,7 @@ export function get(
   const { session } = found;
   const revision = checkRevision(request.headers, session.revision);
   if (!revision.ok) return revision;
+  if (unread.tooMuch) return refusal('too-much-unread', 'Too much waits for clients that do not read.');
   const connection = new HttpConnection(response, { sessionId: session.id, events: true });
   const lastEventId = request.headers[LAST_EVENT_HEADER];
   const stream = session.attach(connection, typeof lastEventId === 'string' ? lastEventId : undefined);
@@ -32,6 +34,7 @@ export function get(
   if (stream === 'taken') {
     return refusal('stream-taken', 'Two clients of this session take its stream from each other.');
   }
+  unread.watch(response);
   response.once('close', () => session.detach(stream, connection));
   return undefined;
 }

@@ -15,6 +15,9 @@ import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.j
 /** How long an answer may take and still be one JSON body (ms). */
 const MOMENT = 25;
 
+/** It is kept for as long as the session is (characters). */
+const LONGEST_INITIALIZE = 1024 * 1024;
+
 const NO_BODY = { 'Content-Length': 0 };
 
 export interface PostRooms {
@@ -54,6 +57,10 @@ function initialize(
   registry: Registry,
   line: RequestLine,
 ): Refusal | undefined {
+  if (line.text.length > LONGEST_INITIALIZE) {
+    const message = `The initialize is longer than ${LONGEST_INITIALIZE} characters.`;
+    return refusal('initialize-too-large', message, line.message.id);
+  }
   const session = registry.open(line);
   if (session === 'full') return refuse(session, registry);
   session.open(line, openStream(request, response, session, [line.message.id], false));

@@ -9,6 +9,7 @@ import { get } from './get.js';
 import { checkSource, checkToken } from './guard.js';
 import { isOps, type Ops, ops } from './ops.js';
 import { post } from './post.js';
+import { Unread } from './unread.js';
 
 export type HttpReport = { readonly kind: 'http.failed'; readonly error: unknown };
 
@@ -23,8 +24,9 @@ export interface Rooms {
 const REFUSED_BODY_GRACE = 2_000;
 
 export function makeHandler(rooms: Rooms): Handler {
+  const unread = new Unread();
   return (request, response) => {
-    answer(request, response, rooms).then(
+    answer(request, response, { ...rooms, unread }).then(
       (refused) => {
         if (refused) refuse(request, response, refused);
       },
@@ -45,7 +47,7 @@ export const refuseAll: Handler = (request, response) => {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { registry, ops: facts, options }: Rooms,
+  { registry, ops: facts, options, unread }: Rooms & { readonly unread: Unread },
 ): Promise<Refusal | undefined> {
   const localAddress = request.socket.localAddress ?? '';
   const source = checkSource(request.headers, localAddress, options);
@@ -62,7 +64,7 @@ async function answer(
     case 'POST':
       return post(request, response, { registry, maxBody: options.maxBody });
     case 'GET':
-      return get(request, response, registry);
+      return get(request, response, { registry, unread });
     case 'DELETE':
       return del(request, response, registry);
     default:

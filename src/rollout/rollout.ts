@@ -87,7 +87,8 @@ export class Rollout {
   /** What sessions that are opened or woken now must know. */
   readonly standing = (): Standing => ({
     changing: this.#changing && this.#plan.options.serveOld !== 'always',
-    refusal: this.#plan.options.serveOld === 'never' ? this.#refusal : undefined,
+    // While a change is on its way, calls wait for what it brings.
+    refusal: this.#plan.options.serveOld === 'never' && !this.#changing ? this.#refusal : undefined,
     waitingFor: this.#waitingFor(),
   });
 
@@ -185,12 +186,13 @@ export class Rollout {
     // What runs from now on runs without a build: what mends it is a change.
     this.#isFirst = false;
     this.#refusal = this.#failure ?? this.#refusal;
-    this.#plan.starts.open(false);
     const { serveOld } = this.#plan.options;
     for (const session of this.#plan.sessions()) {
       if (serveOld === 'never' && this.#refusal) session.refuseCalls(this.#refusal);
       else session.holdEnds();
     }
+    // Last: who gets the place of one that was refused is told in a moment too.
+    this.#plan.starts.open(false);
   }
 
   async #runBuild(): Promise<void> {

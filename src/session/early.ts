@@ -84,6 +84,8 @@ export class Early {
     this.#isStale = false;
     const { catalog, handshake, outbox } = this.#parts;
     const due = await catalog.compare((text) => handshake.ask(backend, text));
+    // The next one is asked for what this one did not live to tell.
+    if (backend.hasEnded) this.#isStale = true;
     for (const method of due) outbox.announce(method);
     return [...due];
   }

@@ -3,12 +3,18 @@ import { exclusiveLine, isExclusive } from '../backend/exclusive.js';
 import { describeExit, type Exit } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
-import { param, type RequestLine } from '../protocol/jsonrpc.js';
+import { notificationText, param, type RequestId, type RequestLine } from '../protocol/jsonrpc.js';
+import { CANCELLED } from '../protocol/mcp.js';
+
+/** Characters of a name in an error. */
+const LONGEST_NAME = 200;
 
 /** What a held call waits for, if more is known than that there is no backend: "still building", and why. */
 export interface WaitingFor {
   readonly what: string;
   readonly why: string;
+  /** What becomes of a call that is tried again; without it: it waits for the new code. */
+  readonly next?: string;
 }
 
 /** Held for as long as it may be (ms). A call that was in a lost backend before it was held may have run there. */
@@ -20,7 +26,7 @@ export function heldTooLong(ms: number, again: boolean, waitingFor: WaitingFor |
       ? `${waitingFor.what} ${seconds} (${waitingFor.why}).`
       : `no backend was ready ${seconds}.`,
     hint: waitingFor
-      ? 'Call again; it will wait for the new code.'
+      ? `Call again; it will ${waitingFor.next ?? 'wait for the new code'}.`
       : 'Call again; it will wait for the server.',
   };
 }
@@ -86,10 +92,13 @@ export const BRIDGE_ENDED: CallFailure = {
 
 /** What a call waits for when as many servers run as may. */
 export function noPlace(most: number): WaitingFor {
-  return {
-    what: 'still waiting for a place',
-    why: `${most} servers run already, and --max-backends allows no more`,
-  };
+  const why = `${most} servers run already, and --max-backends allows no more`;
+  return { what: 'still waiting for a place', why, next: 'wait for its turn' };
+}
+
+/** A server's request to the client is taken back, as a message for the client: nobody waits for its answer any more. */
+export function takenBackText(id: RequestId): string {
+  return notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
 }
 
 /** The same, for a call that no backend has seen. */
@@ -100,5 +109,6 @@ export function notRun(failure: CallFailure): CallFailure {
 /** "export", the tool's name, for a tool call; else the method. */
 function nameOf({ message }: RequestLine): string {
   const name = param(message, 'name');
-  return message.method === 'tools/call' && typeof name === 'string' ? name : message.method;
+  const called = message.method === 'tools/call' && typeof name === 'string' ? name : message.method;
+  return called.length > LONGEST_NAME ? `${called.slice(0, LONGEST_NAME)}…` : called;
 }

@@ -15,6 +15,9 @@ import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
 import { resultOf } from './snapshot.js';
 
+/** Subscriptions that are repeated to the next backend: a record is written with each change of it. */
+const MOST_SUBSCRIPTIONS = 1_000;
+
 export class Handshake {
   readonly #store: Store;
   readonly #questions = new Questions();
@@ -158,7 +161,7 @@ function afterRequest(record: SessionRecord, { message, text }: RequestLine): Se
     case SET_LEVEL:
       return { ...record, setLevel: text };
     case SUBSCRIBE:
-      return { ...record, subscriptions: new Map(record.subscriptions).set(uriOf(message), text) };
+      return { ...record, subscriptions: newest(record.subscriptions, uriOf(message), text) };
     case UNSUBSCRIBE:
       return { ...record, subscriptions: withoutKey(record.subscriptions, uriOf(message)) };
     default:
@@ -251,6 +254,16 @@ function lasting({ setLevel, subscriptions }: SessionRecord): string[] {
 
 function uriOf(message: { params?: unknown }): string {
   return String(param(message, 'uri'));
+}
+
+/** With one more at the end; of too many, without the oldest. */
+function newest(map: ReadonlyMap<string, string>, key: string, text: string): ReadonlyMap<string, string> {
+  const copy = new Map(map);
+  copy.delete(key);
+  copy.set(key, text);
+  const [oldest] = copy.keys();
+  if (copy.size > MOST_SUBSCRIPTIONS && oldest !== undefined) copy.delete(oldest);
+  return copy;
 }
 
 function withoutKey<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {

@@ -37,6 +37,10 @@ export interface Asked {
 }
 
 const MOST_TASKS = 1_000;
+/** Requests of backends that the client has not answered. */
+const MOST_ASKED = 1_000;
+/** Of all requests that a backend has. */
+const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 const ID = ['id'];
 const TOKEN_OF_REQUEST = ['params', '_meta', 'progressToken'];
@@ -50,6 +54,7 @@ export class InFlight {
   /** Progress tokens of tasks whose requests were answered, the newest ones. */
   readonly #taskTokens = new Set<ProgressToken>();
   #lastAsked: number;
+  #characters = 0;
 
   /** `firstAsk`: the id of the first request of a backend; the later ones count on. */
   constructor(firstAsk: number) {
@@ -79,8 +84,19 @@ export class InFlight {
     return false;
   }
 
+  /** Whether no more is taken: so much is kept until it is answered. */
+  get isFull(): boolean {
+    return this.#characters > MOST_CHARACTERS;
+  }
+
+  /** Whether the client has been asked so much that it has not answered that no more is asked. */
+  get hasAskedTooMuch(): boolean {
+    return this.#asked.size >= MOST_ASKED;
+  }
+
   add(sent: Sent): void {
     this.#sent.set(sent.line.message.id, sent);
+    this.#characters += sent.line.text.length;
     const token = progressToken(sent.line.message);
     if (token !== undefined) this.#byToken.set(token, sent);
   }
@@ -90,6 +106,7 @@ export class InFlight {
     const sent = this.#sent.get(id);
     if (!sent || (backend && sent.backend !== backend)) return undefined;
     this.#sent.delete(id);
+    this.#characters -= sent.line.text.length;
     if (this.#byToken.size > 0) this.#forgetToken(sent);
     return sent;
   }
@@ -147,9 +164,9 @@ export class InFlight {
     return undefined;
   }
 
-  /** Takes all that a lost backend asked. */
-  takeAllAsked(backend: Backend): Asked[] {
-    const lost = [...this.#asked.values()].filter((asked) => asked.backend === backend);
+  /** Takes all that a lost backend asked, or all that any backend did. */
+  takeAllAsked(backend?: Backend): Asked[] {
+    const lost = [...this.#asked.values()].filter((asked) => !backend || asked.backend === backend);
     for (const { id } of lost) this.#asked.delete(id);
     return lost;
   }

@@ -1,5 +1,5 @@
 // From a message to the client: into the log of its stream, and out on the connection, if one is attached.
-import { isObject, notificationText, parseJson, type RequestId } from '../protocol/jsonrpc.js';
+import { asLine, notificationText, parseJson, type RequestId } from '../protocol/jsonrpc.js';
 import { eventText, primingText, retryText } from '../protocol/sse.js';
 import {
   type Backlog,
@@ -172,13 +172,17 @@ export class Outbox {
   }
 
   /**
-   * What an earlier bridge has left unanswered gets this answer, for when its client comes back: who would have answered is
-   * gone.
+   * What an earlier bridge has left open is closed, for when its client comes back: what was asked there is taken back, and
+   * what was not answered gets this answer. Who would have answered is gone.
    */
-  settle(answer: (request: RequestId) => string): void {
+  settle(takeBack: (asked: RequestId) => string, answer: (request: RequestId) => string): void {
     const { store, session } = this.#options;
     for (const [stream, requests] of store.unfinished(session)) {
-      const answered = new Set(store.after(session, stream, 0)?.events.map(({ text }) => idOfAnswer(text)));
+      const events = store.after(session, stream, 0)?.events ?? [];
+      const lines = events.map(({ text }) => asLine(parseJson(text), text));
+      const asked = lines.flatMap((line) => (line?.kind === 'request' ? line.message.id : []));
+      const answered = new Set(lines.flatMap((line) => (line?.kind === 'response' ? line.message.id : [])));
+      for (const id of asked) store.append(session, stream, takeBack(id));
       for (const id of requests) if (!answered.has(id)) store.append(session, stream, answer(id));
       store.finish(session, stream);
     }
@@ -254,9 +258,4 @@ function makeStream(
   const resumable = id === STANDALONE;
   const waiting = requests.length;
   return { id, batch, connection, requests, waiting, resumable, leftAt: undefined, bodies: [] };
-}
-
-function idOfAnswer(text: string): unknown {
-  const message = parseJson(text);
-  return isObject(message) && !('method' in message) ? message.id : undefined;
 }

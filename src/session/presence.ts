@@ -12,6 +12,11 @@ export class Presence {
     return this.#activeAt;
   }
 
+  /** The same (ms since 1970). */
+  get lastUse(): number {
+    return Math.round(Date.now() - (performance.now() - this.#activeAt));
+  }
+
   /** A message came, from either side. */
   touch(now = performance.now()): void {
     this.#activeAt = now;

@@ -44,8 +44,8 @@ const EXPIRE_EVERY = 60_000;
 const SLEPT = 30_000;
 /** A dormant session that nobody uses stays in memory for so long (ms); after that it is made anew from its record. */
 const REST = 60_000;
-/** Sessions in memory, sessions that wait for a backend, and sessions on record; beyond that none is taken. */
-const MOST = { sessions: 2_000, waiting: 1_000, records: 10_000 };
+/** Sessions in memory, and that wait for a backend: beyond that none is taken. And what is kept of records, the newest. */
+const MOST = { sessions: 2_000, waiting: 1_000, records: 10_000, characters: 64 * 1024 * 1024 };
 /** A client comes back to its streams so long after a stop (ms): the official clients try twice. */
 const COME_BACK_AFTER = 5_000;
 
@@ -109,10 +109,12 @@ export class Registry {
     const { store, options } = this.#plan;
     if (store.hasEnded(id)) return 'ended';
     const record = store.record(id);
-    if (record) return this.#take(record);
+    if (record?.revision !== undefined) return this.#take(record);
     if (TAGGED.test(id) && !id.startsWith(this.#plan.tag)) return 'foreign';
     if (options.unknownSession === 'reject' || purpose === 'end') return 'unknown';
     if (purpose === 'message') return 'unheard';
+    // One whose opening an earlier bridge did not live to answer is told so on its stream.
+    if (store.lastPost(id) === 0) store.countFrom(id, Date.now());
     return this.#take(strangerRecord(id, revision));
   }
 
@@ -179,10 +181,13 @@ export class Registry {
     this.#expiredOn = today;
     const { store, options } = this.#plan;
     const records = [...store.records()].toSorted((a, b) => b.usedAt - a.usedAt);
-    for (const [i, { id, usedAt }] of records.entries()) {
+    let size = 0;
+    for (const [i, { id, usedAt, initialize }] of records.entries()) {
+      size += initialize.length;
       const session = this.#sessions.get(id);
       const isOld = today - Math.max(usedAt, this.#awakeSince) >= options.sessionTtl;
-      if ((!isOld && i < MOST.records) || (session && !session.isAsleep)) continue;
+      const isKept = !isOld && i < MOST.records && size < MOST.characters;
+      if (isKept || (session && !session.isAsleep)) continue;
       if (session) session.forget();
       else store.forget(id);
     }

@@ -82,8 +82,9 @@ export class Snapshots {
   }
 
   /** The same revision asked for and the same capabilities: the same answers. */
-  static kindOf({ message }: RequestLine): string {
-    return JSON.stringify([param(message, 'protocolVersion'), param(message, 'capabilities')]);
+  static kindOf({ text }: RequestLine): string {
+    const said = ['protocolVersion', 'capabilities'].map((name) => valueAt(text, ['params', name]));
+    return createHash('sha256').update(said.join(' ')).digest('base64url');
   }
 
   of(kind: string): Snapshot | undefined {
@@ -160,8 +161,16 @@ export function pageOf(method: string, result: string): Shown {
 
 /** What tells a list from others; the order of items and of members does not matter. */
 export function digestOf(items: readonly unknown[]): string {
-  const canonical = JSON.stringify(items.map((item) => JSON.stringify(item, sortMembers)).toSorted());
-  return createHash('sha256').update(canonical).digest('base64url');
+  return createHash('sha256').update(canonical(items)).digest('base64url');
+}
+
+function canonical(items: readonly unknown[]): string {
+  try {
+    return JSON.stringify(items.map((item) => JSON.stringify(item, sortMembers)).toSorted());
+  } catch {
+    // Nested deeper than the stack: such a list is taken to be like any other of its length.
+    return `${items.length} items`;
+  }
 }
 
 function sortMembers(_: string, value: unknown): unknown {

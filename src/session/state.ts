@@ -37,7 +37,8 @@ export type SessionInput =
   | { readonly kind: 'gave-up' }
   /** The newest build, or the newest generation's start, has failed. */
   | { readonly kind: 'refused' }
-  | { readonly kind: 'call' }
+  /** `refused`: the newest code does not run; a session that slept through that news is told by its next call. */
+  | { readonly kind: 'call'; readonly refused?: boolean }
   /** A notification that runs the server's code, or may. */
   | { readonly kind: 'notification' }
   | { readonly kind: 'idle' }
@@ -128,6 +129,11 @@ const dropReason = (state: WithReasons, { reason }: { reason: HoldReason }) =>
   step({ name: state.name, reasons: without(state.reasons, reason) });
 const close = () => step(CLOSED, 'answer-all', 'release', 'forget');
 const sleep = ({ reasons }: Waiting) => step({ name: 'dormant', reasons }, 'answer-all', 'save', 'release');
+const dormant = (reasons: Reasons): SessionState => ({
+  name: 'dormant',
+  reasons: without(reasons, 'lost', 'starting', 'no-place'),
+});
+const doze = ({ reasons }: Waiting) => step(dormant(reasons), 'save', 'release');
 const wake = ({ reasons }: Waiting) => step(holding(add(reasons, 'starting')), 'save', 'hold', 'want');
 
 const TABLE: Cells = {
@@ -173,7 +179,8 @@ const TABLE: Cells = {
     refused: ({ reasons }) => step(refusing(without(reasons, 'changed')), 'answer-held'),
     call: hold,
     notification: hold,
-    idle: stay,
+    // Whoever waited for a backend has left long ago.
+    idle: ({ reasons }) => step(dormant(reasons), 'answer-held', 'save', 'release'),
     ended: close,
     shutdown: sleep,
   },
@@ -189,8 +196,7 @@ const TABLE: Cells = {
     // The policy of the supervisor tells whether the call tries a start, or is told at once.
     call: wake,
     notification: drop,
-    idle: ({ reasons }) =>
-      step({ name: 'dormant', reasons: without(reasons, 'lost', 'starting') }, 'save', 'release'),
+    idle: doze,
     ended: close,
     shutdown: sleep,
   },
@@ -205,7 +211,7 @@ const TABLE: Cells = {
     refused: stay,
     call: (state) => step(state, 'refuse'),
     notification: (state) => step(state, state.reasons.has('lost') ? 'drop' : 'forward'),
-    idle: ({ reasons }) => step(refusing(add(reasons, 'lost')), 'save', 'release'),
+    idle: doze,
     ended: close,
     shutdown: sleep,
   },
@@ -216,8 +222,9 @@ const TABLE: Cells = {
     ready: stay,
     lost: stay,
     'gave-up': stay,
-    refused: ({ reasons }) => step(refusing(add(without(reasons, 'changed'), 'lost'))),
-    call: wake,
+    refused: ({ reasons }) => step({ name: 'dormant', reasons: without(reasons, 'changed') }),
+    call: (state, { refused }) =>
+      refused ? step(refusing(add(state.reasons, 'lost')), 'refuse') : wake(state),
     notification: drop,
     idle: stay,
     // Its backend may still be ending, with a call whose client has come back.

@@ -3,20 +3,23 @@
 import type { Backend } from '../backend/backend.js';
 import { type CallFailure, failureText } from '../errors.js';
 import {
+  errorText,
+  INTERNAL_ERROR,
   type Line,
   type NotificationLine,
-  notificationText,
   param,
   type RequestId,
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
 import { CANCELLED, INITIALIZE, isListChanged, PROGRESS } from '../protocol/mcp.js';
-import { lostWith } from './failures.js';
+import { lostWith, takenBackText } from './failures.js';
 import type { HeldRequest } from './hold.js';
-import { InFlight, type Sent } from './inflight.js';
+import { type Asked, InFlight, type Sent } from './inflight.js';
 import type { Outbox, Stream } from './outbox.js';
 import { routeOf } from './route.js';
+
+const ASKED_TOO_MUCH = 'The client has not answered the last 1,000 requests; no more are passed on.';
 
 export type TrafficReport =
   | { readonly kind: 'request.failed'; readonly method: string; readonly failure: CallFailure }
@@ -60,6 +63,7 @@ export class Traffic {
 
   /** Sends a request of the client; it is in flight if it was sent. */
   forward({ line, stream, again }: HeldRequest, backend: Backend): ReturnType<Backend['send']> {
+    if (this.#inFlight.isFull) return 'full';
     const outcome = backend.send(line.text);
     if (outcome === 'sent') this.#inFlight.add({ line, stream, backend, again });
     return outcome;
@@ -101,10 +105,8 @@ export class Traffic {
     switch (line.kind) {
       case 'response':
         return this.#onAnswer(backend, line);
-      case 'request': {
-        const stream = this.#route(line);
-        return this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
-      }
+      case 'request':
+        return this.#ask(backend, line);
       case 'notification':
         return this.#onNotification(backend, line);
     }
@@ -115,10 +117,7 @@ export class Traffic {
    * says that it can be sent again, else its client is told.
    */
   settle(backend: Backend, mayRepeat: (sent: Sent) => boolean): Sent[] {
-    for (const { id, stream } of this.#inFlight.takeAllAsked(backend)) {
-      const text = notificationText(CANCELLED, { requestId: id, reason: 'The server that asked has ended.' });
-      this.#outbox.say(this.#open(stream), text);
-    }
+    this.#takeBack(this.#inFlight.takeAllAsked(backend));
     const again: Sent[] = [];
     for (const sent of this.#inFlight.takeAll(backend)) {
       if (mayRepeat(sent)) again.push(sent);
@@ -127,8 +126,9 @@ export class Traffic {
     return again;
   }
 
-  /** Answers everything in flight with this failure. */
+  /** Answers everything in flight with this failure, and takes back what the client was asked. */
   failAll(failure: CallFailure): void {
+    this.#takeBack(this.#inFlight.takeAllAsked());
     for (const sent of [...this.#inFlight.sent()]) {
       this.#inFlight.take(sent.line.message.id);
       this.fail(sent, failure);
@@ -147,6 +147,19 @@ export class Traffic {
 
   endIfDrained(backend: Backend): void {
     if (backend.state === 'draining' && !this.#inFlight.hasAnyOf(backend)) backend.drained();
+  }
+
+  #ask(backend: Backend, line: RequestLine): void {
+    if (this.#inFlight.hasAskedTooMuch) {
+      backend.send(errorText(line.message.id, INTERNAL_ERROR, ASKED_TOO_MUCH));
+      return;
+    }
+    const stream = this.#route(line);
+    this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
+  }
+
+  #takeBack(asked: readonly Asked[]): void {
+    for (const { id, stream } of asked) this.#outbox.say(this.#open(stream), takenBackText(id));
   }
 
   #onAnswer(backend: Backend, line: ResponseLine): void {

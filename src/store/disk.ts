@@ -108,6 +108,10 @@ export class DiskStore implements Store {
     return this.#memory.lastPost(session);
   }
 
+  countFrom(session: SessionId, n: number): void {
+    this.#events.countFrom(session, n);
+  }
+
   note(name: string): string | undefined {
     return this.#memory.note(name);
   }

@@ -6,7 +6,7 @@
 //     s <session> <seq>                                events of the standalone stream are on their way up to this one
 //     x <session>                                      all of the session is forgotten
 //
-// And where the file was rewritten, before the events that are left:
+// And where the file was rewritten, before the events that are left, or where counting begins:
 //
 //     k <session> <last post> <last sent>              what is known of the session
 //     t <session> <stream> <seq> <0|1> <requests>      a stream, the last event that is gone; 1: finished
@@ -52,10 +52,16 @@ export function countOf(logs: Logs): number {
 
 /** The fewest lines that tell all of the logs. */
 export function* linesOf(logs: Logs): Iterable<string> {
-  for (const [session, kept] of logs.sessions()) yield* linesOfSession(session, kept);
+  for (const session of logs.sessions().keys()) yield* linesOfSession(logs, session);
 }
 
-function* linesOfSession(session: SessionId, { lastPost, lastSent, streams }: SessionLogs): Iterable<string> {
+/** The fewest lines that tell all of a session. */
+export function* linesOfSession(logs: Logs, session: SessionId): Iterable<string> {
+  const kept = logs.sessions().get(session);
+  if (kept) yield* linesOfKept(session, kept);
+}
+
+function* linesOfKept(session: SessionId, { lastPost, lastSent, streams }: SessionLogs): Iterable<string> {
   yield `k ${session} ${lastPost} ${lastSent}`;
   for (const [stream, log] of streams) {
     yield streamLine(session, stream, log);

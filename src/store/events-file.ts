@@ -9,6 +9,7 @@ import {
   finishedLine,
   forgottenLine,
   linesOf,
+  linesOfSession,
   sentLine,
 } from './event-lines.js';
 import type { Logs } from './logs.js';
@@ -39,6 +40,11 @@ export class EventsFile {
     for (const session of [...this.#logs.sessions().keys()]) if (!isOnRecord(session)) this.forget(session);
     this.#journal.tidy(found);
     return found.skipped;
+  }
+
+  countFrom(session: SessionId, n: number): void {
+    this.#logs.countFrom(session, n);
+    for (const line of linesOfSession(this.#logs, session)) this.#journal.append(line);
   }
 
   begin(session: SessionId, stream: StreamId, requests: readonly RequestId[]): void {

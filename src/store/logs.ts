@@ -74,6 +74,12 @@ export class Logs {
     Object.assign(this.#keptOf(session), { lastPost, lastSent });
   }
 
+  /** Begins to count, in a session of which nothing is known. */
+  countFrom(session: SessionId, n: number): void {
+    this.restoreSession(session, n, n);
+    this.restoreStream(session, STANDALONE, { seq: n, finished: false, requests: [] });
+  }
+
   /** Takes back what a journal tells of a stream, without its events. */
   restoreStream(session: SessionId, stream: StreamId, log: Omit<StreamLog, 'events'>): void {
     const kept = this.#keptOf(session);
@@ -121,8 +127,13 @@ export class Logs {
   }
 
   finish(session: SessionId, stream: StreamId): void {
-    const log = this.#kept.get(session)?.streams.get(stream);
-    if (log) log.finished = true;
+    const kept = this.#kept.get(session);
+    const log = kept?.streams.get(stream);
+    if (!kept || !log) return;
+    log.finished = true;
+    // Nobody is told any more what it was begun for.
+    this.#weigh(kept, bytesOf([]) - bytesOf(log.requests));
+    log.requests = [];
   }
 
   after(session: SessionId, stream: StreamId, seq: number): Backlog | undefined {
@@ -143,7 +154,14 @@ export class Logs {
     const known = this.#kept.get(session);
     if (known) return known;
     const head = session.length + AROUND;
-    const made: Kept = { streams: new Map(), size: 0, bytes: 0, head, lastPost: 0, lastSent: 0 };
+    const made: Kept = {
+      streams: new Map(),
+      size: 0,
+      bytes: 0,
+      head,
+      lastPost: 0,
+      lastSent: 0,
+    };
     this.#kept.set(session, made);
     this.#latest = made;
     this.#weigh(made, head);

@@ -74,6 +74,10 @@ export class MemoryStore implements Store {
     return this.#logs.lastPost(session);
   }
 
+  countFrom(session: SessionId, n: number): void {
+    this.#logs.countFrom(session, n);
+  }
+
   note(name: string): string | undefined {
     return this.#notes.get(name);
   }

@@ -70,6 +70,11 @@ export interface Store {
   unfinished(session: SessionId): ReadonlyMap<StreamId, readonly RequestId[]>;
   /** The highest n of a stream `p<n>` that a client has learnt of; 0 if there is none. */
   lastPost(session: SessionId): number;
+  /**
+   * The streams of this session, and the events of its standalone one, are counted from `n` on: lower numbers may have been
+   * given out by an earlier bridge that has kept nothing of it.
+   */
+  countFrom(session: SessionId, n: number): void;
   /** What is known of the server itself, by name. */
   note(name: string): string | undefined;
   /** Keeps a note, or forgets it. */

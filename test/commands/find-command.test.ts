@@ -31,6 +31,13 @@ describe('a command without a slash', () => {
     expect(find('server', 'first', 'second')).toBeUndefined();
   });
 
+  test('is not looked for where PATH leads nowhere: a loop of links, a folder of somebody else [cli.command-missing]', () => {
+    put('second/server');
+    symlinkSync('first', path.join(folder, 'first'));
+    expect(find('server', 'first', 'second')).toBeUndefined();
+    expect(find('server', 'first')).toMatch(/^Command not found: server\./);
+  });
+
   test('that is nowhere is named, and so is the PATH that was searched [cli.command-missing]', () => {
     put('server');
     expect(find('server', 'first', 'second')).toBe(

@@ -42,6 +42,7 @@ it('a port that was remembered and is taken by another bridge ends the start: wh
   const [mine, theirs] = [makeTempFolder(), makeTempFolder()];
   const place = await makePlace({ cwd: mine.path });
   await using first = await place.start();
+  await first.health();
   const second = () => runToEnd(ECHO, { cwd: mine.path, env: { XDG_STATE_HOME: place.home.path } });
   const wordsFor = (folder: string, pid: number) =>
     `Port ${place.port} (the one this folder had last) is in use on 127.0.0.1 by mcp-bridge for ${folder}${hasProc ? ` (process ${pid})` : ''}. Stop what listens there, or choose another with --port.\n`;
@@ -49,6 +50,7 @@ it('a port that was remembered and is taken by another bridge ends the start: wh
   await end(first, 'SIGINT');
 
   await using other = await startBridge({ port: place.port, cwd: theirs.path });
+  await other.health();
   expect(await second()).toMatchObject({ code: 1, stdout: '', stderr: wordsFor(theirs.path, other.pid) });
 });
 

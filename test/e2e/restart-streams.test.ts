@@ -1,9 +1,10 @@
 // Streams over the end of the bridge, seen by a client without opinions: which events come again, and under which ids.
 import { describe, expect, it } from 'vitest';
-import type { BridgeProcess } from '../helpers/bridge.js';
+import { type BridgeProcess, fixture } from '../helpers/bridge.js';
 import { end, makePlace } from '../helpers/place.js';
 import {
   call,
+  initializeMessage,
   JSON_ONLY,
   makeClient,
   nextMessage,
@@ -102,8 +103,10 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
     const unfinished = await begin(client, 3, 60_000);
     unfinished.reply.drop();
     await end(first, how);
+    // One that nobody comes back to.
+    await end(await place.start(), 'SIGKILL');
 
-    await using _second = await place.start();
+    await using _third = await place.start();
     const resume = (id: string | undefined) => client.get({ 'Last-Event-ID': id });
     expect((await resume(last?.id)).status).toBe(405);
 
@@ -122,12 +125,91 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
     ]);
     expect((await resume(failed.at(-1)?.id)).status).toBe(405);
     // The call did not run again, and what comes now has streams of its own.
-    const next = await begin(client, 4, 50);
-    const ids = [read, unread, unfinished, next].map(({ started }) => started.id?.split('.')[0]);
-    expect(new Set(ids).size).toBe(4);
-    expect((await rest(next.events)).at(-1)?.data).toContain('waited nameless');
+    const young = await Promise.all([4, 5, 6, 7].map((id) => begin(client, id, 50)));
+    const ids = [read, unread, unfinished, ...young].map(({ started }) => started.id?.split('.')[0]);
+    expect(new Set(ids).size).toBe(7);
+    for (const { events } of young) expect((await rest(events)).at(-1)?.data).toContain('waited nameless');
   },
 );
+
+it('an initialize that was cut short by SIGKILL ends with one error [http.resume]', async () => {
+  const place = await makePlace({ server: fixture('slow-start', '60000') });
+  await using first = await place.start();
+  using client = makeClient(first.url);
+  const reply = await client.post(initializeMessage('2025-11-25'));
+  client.session = reply.headers['mcp-session-id']?.toString();
+  const priming = await reply.events().next();
+  reply.drop();
+  await end(first, 'SIGKILL');
+
+  await using _second = await place.start();
+  const resumed = await client.get({ 'Last-Event-ID': priming.value?.id });
+  expect(resumed.status).toBe(200);
+  expect((await resumed.answer()).error?.message).toContain('the bridge ended before the answer came');
+});
+
+it.each(['SIGKILL', 'SIGTERM'] as const)(
+  'what a server asked when the bridge ended is taken back before its call ends: %s [call.server-requests]',
+  async (how) => {
+    const options = ['--drain-timeout', '0'];
+    const place = await makePlace({ server: fixture('asks-client'), options });
+    await using first = await place.start();
+    using client = makeClient(first.url);
+    await client.initialize();
+    const reply = await client.post(call(1, 'ask-and-wait'));
+    const asked = await nextMessage(reply.events());
+    expect(JSON.parse(asked.data ?? '')).toMatchObject({ id: 0, method: 'roots/list' });
+    reply.drop();
+    await end(first, how);
+
+    await using _second = await place.start();
+    const told = await rest((await client.get({ 'Last-Event-ID': asked.id })).events());
+    const cancelled = { method: 'notifications/cancelled', params: { requestId: 0 } };
+    const failed = { id: 1, error: { message: expect.stringContaining('May have run') } };
+    expect(told.map(({ data }) => JSON.parse(data ?? ''))).toMatchObject([cancelled, failed]);
+  },
+);
+
+describe('a session of which nothing was kept', () => {
+  it('gives no event the id of one from before, so that its client loses none [http.resume session.recreate]', async () => {
+    const place = await makePlace({ options: ['--no-persist'] });
+    await using first = await place.start();
+    using client = await subscribed(first);
+    const one = await listen(client);
+    await touch(client);
+    await touch(client);
+    await nextMessage(one.events);
+    const { id } = await nextMessage(one.events);
+    await end(first, 'SIGKILL');
+
+    await using second = await place.start();
+    const two = await listen(client, id);
+    await client.ask(rpc('s', 'resources/subscribe', { uri: 'echo://one' }), JSON_ONLY);
+    await touch(client);
+    const young = await nextMessage(two.events);
+    expect(['g.1', 'g.2']).not.toContain(young.id);
+    await leave(second, two);
+    await touch(client);
+    const { events } = await listen(client, young.id);
+    expect((await nextMessage(events)).data).toContain(UPDATED);
+  });
+
+  it('does not take the stream of a new call for that of an old one [http.streams session.recreate]', async () => {
+    const place = await makePlace({ options: ['--no-persist'] });
+    await using first = await place.start();
+    using client = makeClient(first.url);
+    await client.initialize();
+    const old = await begin(client, 1, 60_000);
+    await end(first, 'SIGKILL');
+
+    await using _second = await place.start();
+    // The initialize of the first life had a stream, too.
+    await client.ask(call(2, 'count'), JSON_ONLY);
+    const young = await begin(client, 3, 1_000);
+    expect((await client.get({ 'Last-Event-ID': old.started.id })).status).toBe(405);
+    expect((await rest(young.events)).at(-1)?.data).toContain('waited nameless');
+  });
+});
 
 interface Listening {
   readonly reply: Reply;

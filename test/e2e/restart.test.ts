@@ -119,6 +119,9 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
     expect(await one.call('hello')).toBe(hello);
     expect(clients.map(({ sessionId }) => sessionId)).toEqual(ids);
     expect(await second.health()).toMatchObject({ status: 'healthy', sessions: { total: 2 } });
+    // Clients try twice: after a stop they have been told to take their time.
+    await untilListening(second, 2);
+    for (const client of clients) expect(wrong(client)).toEqual([]);
   },
 );
 

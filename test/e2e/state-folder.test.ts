@@ -18,6 +18,8 @@ import { call, makeClient, textOf } from '../helpers/raw-http.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const ECHO = ['--', ...fixture('echo')];
+/** Who is not on record is not served: what is served was kept. */
+const STRICT = ['--unknown-session', 'reject'];
 const isRoot = process.getuid?.() === 0;
 
 describe('the state folder', () => {
@@ -38,14 +40,14 @@ describe('the state folder', () => {
     const folders = ['mcp-bridge', `mcp-bridge/${project}`, `mcp-bridge/${project}/${place.port}`];
     expect(folders.map((name) => modeOf(place.home.at(name)))).toEqual(['700', '700', '700']);
     const files = readdirSync(place.state).toSorted();
-    expect(files).toEqual(['bridge.lock', 'events.log', 'server.log', 'sessions.log']);
+    expect(files).toEqual(['bridge.lock', 'children.json', 'events.log', 'server.log', 'sessions.log']);
     for (const file of files) expect([file, modeOf(path.join(place.state, file))]).toEqual([file, '600']);
     expect(modeOf(place.home.at(`mcp-bridge/${project}/port`))).toBe('600');
   });
 
   it('is --state-dir if there is one, and one bridge has it at a time [session.same-id]', async () => {
     const folder = makeTempFolder();
-    const options = ['--state-dir', folder.at('state')];
+    const options = ['--state-dir', folder.at('state'), ...STRICT];
     const place = await makePlace({ options });
     await using first = await place.start();
     using client = makeClient(first.url);
@@ -78,7 +80,7 @@ describe('the state folder', () => {
     await using client = await connectV1(bridge.url);
     expect(await client.call('echo', { text: 'hello' })).toBe('hello');
     await end(bridge, 'SIGINT');
-    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; no session is kept (--no-persist).');
+    expect(bridge.lines.at(-1)?.msg).toMatch(/^Stopped; no session is kept/);
 
     const chosen = await runToEnd(['--port', '0', '--state-dir', folder.at('file/state'), ...ECHO]);
     expect(chosen).toMatchObject({ code: 1, stdout: '' });
@@ -101,7 +103,7 @@ describe('the state folder', () => {
 
 describe('what cannot be read in it', () => {
   it('is left out: a last line torn by a crash, and lines that mean nothing [session.same-id]', async () => {
-    const place = await makePlace();
+    const place = await makePlace({ options: STRICT });
     await using first = await place.start();
     using client = makeClient(first.url);
     await client.initialize();
@@ -134,7 +136,7 @@ describe('what cannot be read in it', () => {
   });
 
   it('is put aside if it is no file at all: the bridge says so, and keeps what comes [session.same-id]', async () => {
-    const place = await makePlace();
+    const place = await makePlace({ options: STRICT });
     await using first = await place.start();
     await end(first, 'SIGINT');
     const log = path.join(place.state, 'sessions.log');

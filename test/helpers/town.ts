@@ -42,6 +42,7 @@ export interface Visit {
 
 export class Town implements AsyncDisposable {
   readonly children: FakeChildren;
+  readonly starts = new Starts();
   readonly store: MemoryStore;
   readonly registry: Registry;
   #lastId = 0;
@@ -66,7 +67,7 @@ export class Town implements AsyncDisposable {
       tag: TAG,
       project: 'node server.js in /project',
       startBackend: (doors) => new ChildBackend({ spec: SPEC, spawn, number: 1, timeouts: TIMEOUTS }, doors),
-      starts: new Starts(),
+      starts: this.starts,
       serverName: 'server',
       standing: () => UNCHANGED,
       report: () => {},

@@ -199,6 +199,86 @@ describe('the end', () => {
   });
 });
 
+describe('who is slow', () => {
+  test('has 15 s for the headers and 2 minutes for all of a request', async () => {
+    const server = await serverOf(open);
+    expect(server).toMatchObject({ headersTimeout: 15_000, requestTimeout: 120_000, maxConnections: 4_096 });
+    // What is slow is found so often.
+    expect(server).toMatchObject({ connectionsCheckingInterval: 5_000 });
+  });
+
+  test.each([
+    ['says nothing at all', '', ''],
+    ['never ends its headers', 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', 'x'],
+    [
+      'never ends its body',
+      'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n{',
+      'x',
+    ],
+    [
+      'never ends its chunks',
+      'POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
+      '1\r\nx\r\n',
+    ],
+  ])('is cut off who %s, and others are served', async (_, begun, more) => {
+    // The same server in a hurry: these are looked at whenever it looks.
+    const endpoint = await inHurry(open);
+    endpoint.serve((request, response) => void request.resume().on('end', () => response.end('hello')));
+    const slow = connect(endpoint.port, HOST);
+    slow.write(begun);
+    // A byte now and then makes nobody quick.
+    const trickle = setInterval(() => slow.write(more), 20);
+    cleanUps.push(async () => clearInterval(trickle));
+    let came = '';
+    slow.setEncoding('latin1').on('data', (text) => {
+      came += text;
+    });
+    slow.on('error', () => {});
+    using client = makeClient(`http://${HOST}:${endpoint.port}/mcp`);
+    expect(await (await client.send('GET', '/')).text()).toBe('hello');
+    await once(slow, 'close');
+    expect(came).toMatch(/^HTTP\/1.1 408 /);
+    expect(await (await client.send('GET', '/')).text()).toBe('hello');
+  });
+
+  test('is not cut off who waits for a slow answer', async () => {
+    const endpoint = await inHurry(open);
+    let finish = () => {};
+    endpoint.serve((_, response) => {
+      response.write('begun, ');
+      finish = () => void response.end('ended');
+    });
+    using client = makeClient(`http://${HOST}:${endpoint.port}/mcp`);
+    const going = await client.send('GET', '/');
+    const slow = connect(endpoint.port, HOST)
+      .on('error', () => {})
+      .resume();
+    await once(slow, 'close');
+    finish();
+    expect(await going.text()).toBe('begun, ended');
+  });
+});
+
+/** The server behind an endpoint that is being opened. */
+async function serverOf(begin: () => Promise<Endpoint>): Promise<HttpServer> {
+  const listens = vi.spyOn(HttpServer.prototype, 'listen');
+  await begin();
+  return (listens.mock.contexts[0] as HttpServer | undefined) ?? expect.unreachable();
+}
+
+/** An endpoint whose server gives nobody much time. */
+async function inHurry(begin: () => Promise<Endpoint>): Promise<Endpoint> {
+  const { listen: original } = HttpServer.prototype;
+  vi.spyOn(HttpServer.prototype, 'listen').mockImplementation(function (
+    this: HttpServer,
+    ...args: unknown[]
+  ) {
+    Object.assign(this, { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 });
+    return Reflect.apply(original, this, args);
+  });
+  return begin();
+}
+
 describe('what is no HTTP', () => {
   test('is answered with 400, and others are served', async () => {
     const endpoint = await open();

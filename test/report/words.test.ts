@@ -45,6 +45,11 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   },
   'bridge.stopping': { kind: 'bridge.stopping', running: 0 },
   'bridge.stopped': { kind: 'bridge.stopped', kept: 2 },
+  'store.failed': {
+    kind: 'store.failed',
+    file: '/state/sessions.log',
+    error: new Error('ENOSPC: no space left on device'),
+  },
   'session.opened': { kind: 'session.opened', revision: '2025-11-25' },
   'session.closed': { kind: 'session.closed' },
   'session.dormant': { kind: 'session.dormant' },
@@ -98,6 +103,10 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'bridge.reaped': ['warn', 'Ended 2 processes that an earlier bridge left behind (pids 12, 13).'],
   'bridge.stopping': ['info', 'Stopping.'],
   'bridge.stopped': ['info', 'Stopped; 2 sessions are kept for the next start.'],
+  'store.failed': [
+    'error',
+    '/state/sessions.log cannot be written (ENOSPC: no space left on device): sessions are in memory until it can',
+  ],
   'session.opened': ['info', 'connected (2025-11-25)'],
   'session.closed': ['info', 'ended its session'],
   'session.dormant': ['info', 'idle: its server is stopped, and started again by its next call'],

@@ -114,8 +114,7 @@ describe('more sessions than servers may run', () => {
 describe('who waits for a server', () => {
   const one = { options: { maxBackends: 1 } };
 
-  // A session waits for a place for ever, even if nothing of its client waits any more.
-  test.fails('waits no longer when its client has left and its call was given up [session.idle]', async () => {
+  test('waits no longer when its client has left and its call was given up [session.idle]', async () => {
     await using town = new Town(one);
     const first = await town.open();
     const second = await town.open();
@@ -129,8 +128,7 @@ describe('who waits for a server', () => {
     expect(town.the(first).state).toBe('dormant');
   });
 
-  // After an early `initialize` it stays in the queue, and gets a server for nobody.
-  test.fails('waits no longer when it was answered without a server, and asks for nothing [session.fast] [session.idle]', async () => {
+  test('waits no longer when it was answered without a server, and asks for nothing [session.fast] [session.idle]', async () => {
     await using town = new Town(one);
     const first = await town.open();
     town.listen(first);
@@ -142,8 +140,7 @@ describe('who waits for a server', () => {
     expect(second.session.state).toBe('dormant');
   });
 
-  // Nobody offers when an answer comes whose client has left: only the sweep does, one place every 5 s.
-  test.fails('has the place of one whose client left before its answer, as soon as that has come [call.hold]', async () => {
+  test('has the place of one whose client left before its answer, as soon as that has come [call.hold]', async () => {
     await using town = new Town(one);
     const first = await town.open();
     const left = town.call(first, 'export');
@@ -158,8 +155,7 @@ describe('who waits for a server', () => {
     expect(second.connection.only.result).toBeDefined();
   });
 
-  // The same, for a whole queue: 5 s for each of them.
-  test.fails('is served in a moment even behind many that have left [call.hold]', async () => {
+  test('is served in a moment even behind many that have left [call.hold]', async () => {
     await using town = new Town(one);
     const first = await town.open();
     const busy = town.call(first, 'export');
@@ -195,14 +191,16 @@ describe('the stop of the bridge', () => {
 });
 
 describe('the news that the code is broken', () => {
-  // Each one that is refused leaves its place, and the next one is started before it is refused, too.
-  test.fails('starts no server for those that have waited for one', async () => {
+  test('starts no server for those that have waited for one', async () => {
     await using town = new Town({ options: { maxBackends: 2 }, play: mcpServer({ initialize: silent }) });
     for (let i = 0; i < 20; i += 1) town.arrive();
     await settle();
     expect(town.children.all).toHaveLength(2);
     const failure = { verdict: 'Not run', cause: 'cargo build failed.', hint: 'Fix it.' } as const;
+    // As long as a build runs, nothing is started.
+    town.starts.close();
     for (const session of [...town.registry.sessions()]) session.refuseCalls(failure);
+    town.starts.open(false);
     await settle();
     expect(town.children.all).toHaveLength(2);
   });
@@ -358,8 +356,7 @@ describe('memory', () => {
     expect(typeof town.find('stranger-3')).toBe('object');
   });
 
-  // A session that is `refusing` is never asleep, so it is never dropped; 2000 GETs lock everybody out.
-  test.fails('is not taken by strangers while the code is broken, so that nobody can come any more [session.recreate]', async () => {
+  test('is not taken by strangers while the code is broken, so that nobody can come any more [session.recreate]', async () => {
     await using town = new Town();
     for (let i = 0; i < 2_000; i += 1) {
       const session = town.the(`stranger-${i}`, 'stream');

@@ -219,7 +219,8 @@ describe('what an earlier bridge has left unanswered', () => {
     expect(connection.got.filter(({ error }) => error?.message === MAY_HAVE_RUN).map(({ id }) => id)).toEqual(
       [5, 6],
     );
-    expect(connection.got).toHaveLength(5);
+    // With what was said, and what was asked being taken back.
+    expect(connection.got).toHaveLength(6);
   });
 
   test('is answered where nothing was said yet, and nothing else is touched', async () => {
@@ -305,8 +306,7 @@ describe('lists that its client was shown by an earlier bridge', () => {
     expect(connection.texts).toEqual([]);
   });
 
-  // Early.putRight forgets that the lists may be old before it has compared them.
-  test.fails('are compared with the next server where the first one ends before it has told them [session.changed]', async () => {
+  test('are compared with the next server where the first one ends before it has told them [session.changed]', async () => {
     await using scene = keep({
       record: shown('old'),
       play: (child, nth) =>
@@ -427,7 +427,9 @@ describe('a session made while the code changes', () => {
   });
 
   test('runs the code that is mended, with its next call [call.hold]', async () => {
-    await using scene = keep({ standing: () => ({ ...UNCHANGED, refusal: broken }) });
+    let standing: Standing = { ...UNCHANGED, refusal: broken };
+    await using scene = keep({ standing: () => standing });
+    standing = { ...UNCHANGED, changing: true };
     scene.session.holdBegins();
     const call = echo(scene);
     const taken = scene.session.takeUp('start-first', 2);
@@ -438,8 +440,7 @@ describe('a session made while the code changes', () => {
     expect(call.connection.only.result).toBeDefined();
   });
 
-  // A session that is told of broken code leaves its sleep for good: the next change starts a server for it.
-  test.fails('starts no server for the code that is mended while nobody calls [session.idle]', async () => {
+  test('starts no server for the code that is mended while nobody calls [session.idle]', async () => {
     await using scene = keep({ standing: () => ({ ...UNCHANGED, refusal: broken }) });
     scene.session.holdBegins();
     const taken = scene.session.takeUp('start-first', 2);
@@ -450,8 +451,7 @@ describe('a session made while the code changes', () => {
     expect(await taken).toEqual({ kind: 'not-needed' });
   });
 
-  // The same for one that was asleep in memory: `dormant: refused` is `refusing`.
-  test.fails('that slept through a broken change starts no server for the mended one, either [session.idle]', async () => {
+  test('that slept through a broken change starts no server for the mended one, either [session.idle]', async () => {
     await using scene = keep();
     scene.session.holdBegins();
     scene.session.refuseCalls(broken);
@@ -475,8 +475,8 @@ describe('the record', () => {
     const { connection } = scene.initialize();
     const body = vi.spyOn(connection, 'body');
     await settle();
-    expect(save.mock.calls[0]?.[0]).toMatchObject({ id: ID, revision: '2025-11-25' });
-    expect(save.mock.invocationCallOrder[0]).toBeLessThan(body.mock.invocationCallOrder[0] ?? 0);
+    expect(save.mock.calls.at(-1)?.[0]).toMatchObject({ id: ID, revision: '2025-11-25' });
+    expect(save.mock.invocationCallOrder.at(-1)).toBeLessThan(body.mock.invocationCallOrder[0] ?? 0);
   });
 
   test.each([
@@ -537,8 +537,7 @@ describe('the record', () => {
     expect(uses).toEqual(uses.toSorted((a, b) => a - b));
   });
 
-  // A dormant session is never saved, so one that is only listened to grows too old.
-  test.fails('tells when its client listened last, though it had no server [session.same-id]', async () => {
+  test('tells when its client listened last, though it had no server [session.same-id]', async () => {
     await using scene = keep();
     const save = watch(scene);
     const get = scene.get();
@@ -614,15 +613,5 @@ describe('a session that nobody has on record', () => {
       'logging/setLevel',
       'resources/subscribe',
     ]);
-  });
-
-  // A refused handshake counts as a failed start of the server, for all its sessions.
-  test.fails('that its server refuses does not keep other sessions from being started [session.recreate] [supervise.crash]', async () => {
-    const play = mcpServer({ initialize: () => ({ error: { code: -32602, message: 'revision?' } }) });
-    await using scene = new Scene({ record: strangerRecord(ID, '2024-10-07'), play });
-    const call = echo(scene);
-    await scene.pass(3_000);
-    expect(call.connection.only.error?.message).toMatch(/^Not run: .*revision\?/);
-    expect(scene.starts.halted).toBe(false);
   });
 });

@@ -80,7 +80,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     refused: 'refusing (lost no-place): answer-held',
     call: 'same: hold',
     notification: 'same: hold',
-    idle: '–',
+    idle: 'dormant: answer-held, save, release',
     ended: 'closed: answer-all, release, forget',
     shutdown: 'dormant (lost no-place): answer-all, save, release',
   },
@@ -94,7 +94,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     refused: 'refusing (lost no-place)',
     call: 'holding (lost no-place starting): save, hold, want',
     notification: 'same: drop',
-    idle: 'dormant (no-place): save, release',
+    idle: 'dormant: save, release',
     ended: 'closed: answer-all, release, forget',
     shutdown: 'dormant (lost no-place): answer-all, save, release',
   },
@@ -108,7 +108,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     refused: '–',
     call: 'same: refuse',
     notification: 'same: drop',
-    idle: 'same: save, release',
+    idle: 'dormant: save, release',
     ended: 'closed: answer-all, release, forget',
     shutdown: 'dormant (lost no-place): answer-all, save, release',
   },
@@ -119,7 +119,7 @@ const TABLE: Record<Place, Record<Kind, string>> = {
     ready: '–',
     lost: '–',
     'gave-up': '–',
-    refused: 'refusing (lost no-place)',
+    refused: '–',
     call: 'holding (lost no-place starting): save, hold, want',
     notification: 'same: drop',
     idle: '–',
@@ -253,16 +253,18 @@ describe('on any walk', () => {
     });
   });
 
-  test('only a change, the end or a shutdown ends a refusal', () => {
+  test('only a change, sleep, the end or a shutdown ends a refusal', () => {
     expectOnAnyWalk(() => ({ before, input, state }) => {
       if (before.name !== 'refusing' || state.name === 'refusing') return;
-      expect(['hold-begins', 'ended', 'shutdown']).toContain(input.kind);
+      expect(['hold-begins', 'idle', 'ended', 'shutdown']).toContain(input.kind);
     });
   });
 
   test('what is held and the opening are answered when the newest code turns out to be broken', () => {
     expectOnAnyWalk(() => ({ before, input, state, effects }) => {
       if (input.kind !== 'refused' || before.name === 'closed') return;
+      // One that sleeps is told by its next call.
+      if (before.name === 'dormant') return;
       expect(state.name).toBe('refusing');
       const waits = before.name === 'holding' || before.name === 'initializing';
       expect(effects.includes('answer-held')).toBe(waits);

@@ -41,7 +41,7 @@ import { DiskStore } from './store/disk.js';
 const [folder, first] = process.argv.slice(2);
 const store = new DiskStore({ folder, least: { sessions: 2000, events: 2000 }, onFault: (_, error) => { throw error; } });
 for (let n = Number(first); ; n += 1) {
-  store.save({ id: 'a', initialize: '{}', subscriptions: new Map(), usedAt: n });
+  store.save({ id: 'a', initialize: '{}', subscriptions: new Map(), shown: new Map(), usedAt: n });
   if (store.append('a', 'g', JSON.stringify({ n })) !== n) throw new Error('an id was given twice');
   writeSync(1, n + '\\n');
 }
