@@ -378,6 +378,23 @@ describe('the ledger', () => {
         calls.push(call(4, { outcome: 'error' }));
       },
     ],
+    [
+      'a client that has given up on a bridge that was away for long, before its answer',
+      ({ exchanges, calls, outages }) => {
+        const away = { status: undefined, end: 'lost' } as const;
+        exchanges.splice(2, 0, get('p2.1', 2_200, [], away), get('p2.1', 2_400, [], away));
+        Object.assign(at(calls, 1), { outcome: 'error', text: 'timeout' });
+        outages.push({ killedAt: 2_200, backAt: 2_450 });
+      },
+    ],
+    [
+      'a request that timed out and was not run',
+      ({ exchanges, calls, lives }) => {
+        Object.assign(at(exchanges, 0), { status: 408, events: [] });
+        Object.assign(at(calls, 0), { outcome: 'error', text: '408' });
+        Object.assign(at(lives, 0), { begun: [2, 3], done: [2, 3] });
+      },
+    ],
     ['old code that was called just after the save', ({ saves }) => saves.push({ generation: 2, at: 2_900 })],
   ])('excuses %s', (_, change) => {
     expect(judgeAfter(change)).toEqual([]);
