@@ -1,11 +1,12 @@
 // Calls of tools: what was acknowledged was executed, what must run once ran at most once, and for whom.
-import type { Call, History, Life, Save, ServerState, WireMessage } from './history.js';
-import { groupBy, REQUEST_TIMEOUT } from './streams.js';
+import type { Call, Exchange, History, Life, Save, ServerState, WireMessage } from './history.js';
+import { groupBy, REQUEST_TIMEOUT, streamOf } from './streams.js';
 
 /** So long after a save a call must meet the new code (ms). */
 const NOTICE = 500;
 /** What is safe is sent once again at most. */
 const MOST = { once: 1, safe: 2 };
+const TRIES = 2;
 
 type Answer = Extract<WireMessage, { kind: 'answer' }>;
 
@@ -22,7 +23,7 @@ export function judgeCalls(history: History): string[] {
     const counts = { begun: begun.get(call.n) ?? 0, done: done.get(call.n) ?? 0 };
     const told = [
       ...judgeCounts(call, answer, counts),
-      ...judgeOutcome(call, answer),
+      ...(answer && gaveUp(call, history.exchanges) ? [] : judgeOutcome(call, answer)),
       ...(timedOut.has(call.n) && counts.begun > 0 ? ['executed, though its request timed out'] : []),
       ...(answer?.result ? judgeState(call, answer.result, saves) : []),
     ];
@@ -54,6 +55,15 @@ function judgeOutcome({ outcome, text = '' }: Call, answer: Answer | undefined):
   if (outcome === 'result' && !answer?.result) return ['its client has a result that never came'];
   if (outcome === 'error' && answer?.result) return [`its client has an error beside the result: ${text}`];
   return [];
+}
+
+/** The official clients come back to a stream twice, and no more; a bridge that is away for longer is not at fault. */
+function gaveUp({ client, n, outcome }: Call, exchanges: readonly Exchange[]): boolean {
+  if (outcome !== 'error') return false;
+  const own = exchanges.filter((each) => each.client === client);
+  const first = own.find(({ request }) => request?.n === n)?.events.find(({ id }) => id)?.id;
+  const isBack = ({ after }: Exchange) => first && after && streamOf(after) === streamOf(first);
+  return own.filter((each) => isBack(each) && each.status === undefined).length >= TRIES;
 }
 
 function judgeState(

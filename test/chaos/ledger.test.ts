@@ -127,6 +127,14 @@ describe('the ledger', () => {
     ['a call that ran, refused as not run', (all) => fail(all, 'Not run: no backend.'), 'executed, though'],
     ['an error that is not the bridge’s', (all) => fail(all, 'Unknown tool: record'), 'failed: Unknown tool'],
     [
+      'a call that ran, though its request timed out',
+      ({ exchanges, calls }) => {
+        Object.assign(at(exchanges, 0), { status: 408, events: [] });
+        Object.assign(at(calls, 0), { outcome: 'error', text: '408' });
+      },
+      'executed, though its request timed out',
+    ],
+    [
       'a call that ran for nobody',
       ({ lives }) => at(lives, 0).begun.push(9),
       'executed call 9, which nobody made',
@@ -368,6 +376,23 @@ describe('the ledger', () => {
         at(exchanges, 5).events.splice(1, 1);
         exchanges.push(post(4, 4, [], { sentAt: 3_000, end: 'cut' }));
         calls.push(call(4, { outcome: 'error' }));
+      },
+    ],
+    [
+      'a client that has given up on a bridge that was away for long, before its answer',
+      ({ exchanges, calls, outages }) => {
+        const away = { status: undefined, end: 'lost' } as const;
+        exchanges.splice(2, 0, get('p2.1', 2_200, [], away), get('p2.1', 2_400, [], away));
+        Object.assign(at(calls, 1), { outcome: 'error', text: 'timeout' });
+        outages.push({ killedAt: 2_200, backAt: 2_450 });
+      },
+    ],
+    [
+      'a request that timed out and was not run',
+      ({ exchanges, calls, lives }) => {
+        Object.assign(at(exchanges, 0), { status: 408, events: [] });
+        Object.assign(at(calls, 0), { outcome: 'error', text: '408' });
+        Object.assign(at(lives, 0), { begun: [2, 3], done: [2, 3] });
       },
     ],
     ['old code that was called just after the save', ({ saves }) => saves.push({ generation: 2, at: 2_900 })],

@@ -29,6 +29,8 @@ const KINDS: readonly [Kind, ...Kind[]] = ['sdk1', 'sdk2', 'raw', 'sdk1', 'sdk2'
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
 const MOST_LANES = 3;
+/** So many of the servers that are killed have a call. */
+const BUSY = 0.7;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
 const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
@@ -78,13 +80,14 @@ export class Round {
       makeChance(seed),
     );
     const slots = Promise.all(this.#slots.map((slot) => this.#occupy(slot)));
+    await this.#inTime(this.#untilOpen(), 'all clients have a session');
     await this.#storm(schedule, seconds * 1000);
     this.#isOver = true;
     await this.#bridge.whenUp();
     await this.#inTime(slots, 'all calls are answered');
     await this.#askAll();
     await this.#inTime(Promise.all(this.#slots.map((slot) => this.#leave(slot))), 'all clients have left');
-    for (const { session } of this.#abandoned) if (session) await this.#undertaker.end(session);
+    for (const wire of this.#abandoned) await this.#undertaker.endHalfOpen(wire);
     await this.#undertaker.lookAgain();
   }
 
@@ -102,6 +105,10 @@ export class Round {
         return [`not quiet: ${JSON.stringify({ sessions, unknown, jobs, pids, backends: backend.pids })}`];
       await sleep(50);
     }
+  }
+
+  async #untilOpen(): Promise<void> {
+    while (this.#slots.some(({ client }) => !client)) await sleep(20);
   }
 
   /** One client after the other, until the round is over. */
@@ -166,15 +173,15 @@ export class Round {
   }
 
   #strike(blow: Exclude<Blow, 'kill-bridge'>, chance: Chance): void {
-    const [first, ...more] = this.#slots;
-    const slot = first && chance.pick([first, ...more]);
+    if (blow === 'save') {
+      return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
+    }
+    const slot = this.#drawSlot(blow, chance);
     if (!slot?.client) return;
     const { name, wire } = slot.client;
     switch (blow) {
       case 'kill-backend':
         return this.#killBackend(slot.client);
-      case 'save':
-        return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
       case 'drop': {
         const dropped = wire.cutOne(chance);
         return dropped ? this.#tell(`dropped ${dropped} of ${name}`) : undefined;
@@ -183,6 +190,14 @@ export class Round {
         slot.isLeaving = true;
         return this.#tell(`${name} is to leave`);
     }
+  }
+
+  /** A server that dies without a call has little to lose: mostly it is one that has one. */
+  #drawSlot(blow: Blow, chance: Chance): Slot | undefined {
+    const busy = this.#slots.filter(({ client }) => client && this.workload.isBusy(client.name));
+    const [first, ...more] =
+      blow === 'kill-backend' && busy.length > 0 && chance.isLikely(BUSY) ? busy : this.#slots;
+    return first && chance.pick([first, ...more]);
   }
 
   #killBackend({ name }: ChaosClient): void {

@@ -35,6 +35,17 @@ export class Undertaker {
     await this.end(session);
   }
 
+  /** Ends what a client has left half open; where `initialize` has no answer, there may be no session. */
+  async endHalfOpen({ session }: Wire): Promise<void> {
+    if (!session) return;
+    const opening = this.#exchanges.filter((each) => each.session === session);
+    const isOpen = opening.some(
+      (each) => each.request?.method === 'initialize' && hasAnswerOf(each, each.request.id),
+    );
+    if (isOpen) await this.end(session);
+    else await this.#statusOf('DELETE', { 'Mcp-Session-Id': session });
+  }
+
   async end(session: string): Promise<void> {
     const headers = { 'Mcp-Session-Id': session };
     for (let attempt = 1; ; attempt += 1) {

@@ -23,11 +23,17 @@ export class Workload {
   readonly #bridge: BridgeLives;
   /** The process that has answered a client last. */
   readonly #servers = new Map<string, number>();
+  /** How many calls a client waits for. */
+  readonly #running = new Map<string, number>();
   #lastCall: number;
 
   constructor(bridge: BridgeLives, firstCall: number) {
     this.#bridge = bridge;
     this.#lastCall = firstCall;
+  }
+
+  isBusy(client: string): boolean {
+    return (this.#running.get(client) ?? 0) > 0;
   }
 
   serverOf(client: string): number | undefined {
@@ -58,6 +64,7 @@ export class Workload {
     };
     this.calls.push(call);
     if (cutAfter !== undefined) client.wire.cuts.set(n, cutAfter);
+    this.#count(client.name, 1);
     try {
       call.text = await client.call(tool, { n, ...args }, progress);
       call.outcome = 'result';
@@ -69,7 +76,12 @@ export class Workload {
       call.outcome = 'error';
     }
     call.endedAt = Date.now();
+    this.#count(client.name, -1);
     return call;
+  }
+
+  #count(client: string, more: number): void {
+    this.#running.set(client, (this.#running.get(client) ?? 0) + more);
   }
 }
 
