@@ -64,7 +64,8 @@ const DRAIN_POLL = 50;
 /** Listens, then makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   const endpoint = await listen(plan.listen);
-  const tell = await plan.makeReporter();
+  const log = new LateReporter();
+  const tell = log.report;
   plan.announce(`http://${urlHost(endpoint.host)}:${endpoint.port}${plan.options.path}`, tell);
   const { options, folder } = plan;
   const keep = openKeep({ options, folder, port: endpoint.port }, tell);
@@ -81,11 +82,28 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   if (keep.children !== undefined) await reapLeft(rooms);
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
+  log.begin(await plan.makeReporter());
   return {
     restart: () => rollout.force(),
     pause: () => watch.toggle(),
     ...makeStop(rooms),
   };
+}
+
+/** Keeps reports until there is somebody to tell: who waits for an answer does not wait for the log to be loaded. */
+class LateReporter {
+  #early: Report[] = [];
+  #tell: Reporter | undefined;
+
+  readonly report: Reporter = (report) => {
+    if (this.#tell) this.#tell(report);
+    else this.#early.push(report);
+  };
+
+  begin(tell: Reporter): void {
+    this.#tell = tell;
+    for (const report of this.#early.splice(0)) tell(report);
+  }
 }
 
 async function reapLeft({ guard, report }: Rooms): Promise<void> {
@@ -95,8 +113,10 @@ async function reapLeft({ guard, report }: Rooms): Promise<void> {
 
 async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
   const { options, spec } = plan;
-  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan, keep.folder)]);
   const guard = new Guard({ mark: keep.mark, file: keep.children });
+  // A session that is on record will want a server in a moment.
+  if (hasAny(keep.store.records())) guard.arm();
+  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan, keep.folder)]);
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
@@ -211,6 +231,10 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       keep.close();
     },
   };
+}
+
+function hasAny(items: Iterable<unknown>): boolean {
+  return items[Symbol.iterator]().next().done !== true;
 }
 
 function urlHost(host: string): string {
