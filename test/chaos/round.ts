@@ -31,6 +31,12 @@ const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
 const MOST_LANES = 3;
 /** So many of the servers that are killed have a call. */
 const BUSY = 0.7;
+/** So many of them are whichever there are. */
+const ANY = 0.15;
+/** So many saves are of code that does not start. */
+const BROKEN = 0.2;
+/** Who could not open its session tries again (ms). */
+const OPEN_AGAIN_AFTER = 250;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
 const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
@@ -84,6 +90,7 @@ export class Round {
     await this.#storm(schedule, seconds * 1000);
     this.#isOver = true;
     await this.#bridge.whenUp();
+    this.#save(true, false);
     await this.#inTime(slots, 'all calls are answered');
     await this.#askAll();
     await this.#inTime(Promise.all(this.#slots.map((slot) => this.#leave(slot))), 'all clients have left');
@@ -154,7 +161,7 @@ export class Round {
       } catch (error) {
         this.#tell(`${name} could not open: ${messageOf(error)}`);
         if (wire) this.#abandoned.push(wire);
-        if (attempt >= 20) throw error;
+        await sleep(OPEN_AGAIN_AFTER);
       }
     }
   }
@@ -173,15 +180,13 @@ export class Round {
   }
 
   #strike(blow: Exclude<Blow, 'kill-bridge'>, chance: Chance): void {
-    if (blow === 'save') {
-      return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
-    }
+    if (blow === 'save') return this.#save(chance.isLikely(0.5), chance.isLikely(BROKEN));
     const slot = this.#drawSlot(blow, chance);
     if (!slot?.client) return;
     const { name, wire } = slot.client;
     switch (blow) {
       case 'kill-backend':
-        return this.#killBackend(slot.client);
+        return this.#killBackend(slot.client, chance);
       case 'drop': {
         const dropped = wire.cutOne(chance);
         return dropped ? this.#tell(`dropped ${dropped} of ${name}`) : undefined;
@@ -200,12 +205,22 @@ export class Round {
     return first && chance.pick([first, ...more]);
   }
 
-  #killBackend({ name }: ChaosClient): void {
-    const pid = this.workload.serverOf(name);
+  #save(isInPlace: boolean, isBroken: boolean): void {
+    const { generation } = this.#project.save({ isInPlace, isBroken });
+    this.#tell(`saved generation ${generation}${isBroken ? ', which is broken' : ''}`);
+  }
+
+  /** Mostly the one that serves the client; or any, one that has just been started perhaps. */
+  #killBackend({ name }: ChaosClient, chance: Chance): void {
+    const servers = new Set([this.workload.serverOf(name), ...this.#project.servers()]);
     // Only what is the bridge's: a number may be somebody else's by now.
-    if (pid === undefined || !this.#bridge.look().some((each) => each.pid === pid)) return;
+    const [first, ...more] = this.#bridge.look().flatMap(({ pid }) => (servers.has(pid) ? pid : []));
+    if (first === undefined) return;
+    const own = this.workload.serverOf(name);
+    const pid = own === undefined || chance.isLikely(ANY) ? chance.pick([first, ...more]) : own;
+    if (pid !== first && !more.includes(pid)) return;
     process.kill(pid, 'SIGKILL');
-    this.#tell(`killed server ${pid} of ${name}`);
+    this.#tell(`killed server ${pid} of ${pid === own ? name : 'whoever'}`);
   }
 
   async #killBridge(chance: Chance): Promise<void> {
@@ -220,7 +235,7 @@ export class Round {
 
   /** When all is calm again, every client's call is answered by the newest code. */
   async #askAll(): Promise<void> {
-    this.#tell(`saved generation ${this.#project.save(true).generation}, the last one`);
+    this.#save(true, false);
     await sleep(LAST_CALLS_AFTER);
     const asked = this.#slots.map(async (slot) => {
       if (!slot.client) return;
