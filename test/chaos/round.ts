@@ -1,11 +1,12 @@
 // One round: every slot has a client that calls, blows fall by the schedule; then all are asked once more, and leave.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeLives } from './bridge-lives.js';
-import { type Chance, makeChance, seedOf } from './chance.js';
+import { makeChance, seedOf } from './chance.js';
 import { type ChaosClient, type Kind, openClient } from './clients.js';
 import type { Exchange } from './history.js';
 import type { ChaosProject } from './project.js';
-import { type Blow, type Event, makeSchedule } from './schedule.js';
+import { type Blow, makeSchedule } from './schedule.js';
+import { type Slot, Storm } from './storm.js';
 import { Undertaker } from './undertaker.js';
 import type { Wire } from './wire.js';
 import { messageOf, Workload } from './workload.js';
@@ -18,23 +19,10 @@ export interface RoundPlan {
   readonly kills: boolean;
 }
 
-interface Slot {
-  readonly index: number;
-  readonly chance: Chance;
-  client: ChaosClient | undefined;
-  isLeaving: boolean;
-}
-
 const KINDS: readonly [Kind, ...Kind[]] = ['sdk1', 'sdk2', 'raw', 'sdk1', 'sdk2', 'raw-2025-06-18'];
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
 const MOST_LANES = 3;
-/** So many of the servers that are killed have a call. */
-const BUSY = 0.7;
-/** So many of them are whichever there are. */
-const ANY = 0.15;
-/** So many saves are of code that does not start. */
-const BROKEN = 0.2;
 /** Who could not open its session tries again (ms). */
 const OPEN_AGAIN_AFTER = 250;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
@@ -42,8 +30,6 @@ const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
 /** A process of the bridge's own, which is to outlive it by a moment. */
 const WATCHDOGS = 1;
-/** The official clients try twice to come back, 2 s apart: one of them must find a bridge, however slow it was to start (ms). */
-const SPARED = 2_600;
 /** From the last save to the last calls (ms). */
 const LAST_CALLS_AFTER = 600;
 
@@ -52,19 +38,17 @@ export class Round {
   readonly workload: Workload;
   readonly complaints: string[] = [];
   readonly #plan: RoundPlan;
-  readonly #project: ChaosProject;
   readonly #bridge: BridgeLives;
   readonly #tell: (line: string) => void;
   readonly #undertaker: Undertaker;
   readonly #slots: Slot[];
+  readonly #storm: Storm;
   /** Networks of clients that could not open their session, or not to the end. */
   readonly #abandoned: Wire[] = [];
   #isOver = false;
-  #isKilling = false;
 
   constructor(plan: RoundPlan, project: ChaosProject, bridge: BridgeLives, tell: (line: string) => void) {
     this.#plan = plan;
-    this.#project = project;
     this.#bridge = bridge;
     this.#tell = tell;
     this.#undertaker = new Undertaker(bridge, this.exchanges, this.complaints);
@@ -75,6 +59,10 @@ export class Round {
       client: undefined,
       isLeaving: false,
     }));
+    this.#storm = new Storm(
+      { slots: this.#slots, workload: this.workload, project, bridge, seed: plan.seed },
+      tell,
+    );
   }
 
   async run(): Promise<void> {
@@ -87,10 +75,10 @@ export class Round {
     );
     const slots = Promise.all(this.#slots.map((slot) => this.#occupy(slot)));
     await this.#inTime(this.#untilOpen(), 'all clients have a session');
-    await this.#storm(schedule, seconds * 1000);
+    await this.#storm.run(schedule, seconds * 1000);
     this.#isOver = true;
     await this.#bridge.whenUp();
-    this.#save(true, false);
+    this.#storm.save(true, false);
     await this.#inTime(slots, 'all calls are answered');
     await this.#askAll();
     await this.#inTime(Promise.all(this.#slots.map((slot) => this.#leave(slot))), 'all clients have left');
@@ -166,76 +154,9 @@ export class Round {
     }
   }
 
-  async #storm(schedule: readonly Event[], ms: number): Promise<void> {
-    const began = performance.now();
-    const kills: Promise<void>[] = [];
-    for (const event of schedule) {
-      await sleep(Math.max(0, began + event.at - performance.now()));
-      const chance = makeChance(seedOf(this.#plan.seed, 100_000 + event.part));
-      if (event.blow === 'kill-bridge') kills.push(this.#killBridge(chance));
-      else this.#strike(event.blow, chance);
-    }
-    await sleep(Math.max(0, began + ms - performance.now()));
-    await Promise.all(kills);
-  }
-
-  #strike(blow: Exclude<Blow, 'kill-bridge'>, chance: Chance): void {
-    if (blow === 'save') return this.#save(chance.isLikely(0.5), chance.isLikely(BROKEN));
-    const slot = this.#drawSlot(blow, chance);
-    if (!slot?.client) return;
-    const { name, wire } = slot.client;
-    switch (blow) {
-      case 'kill-backend':
-        return this.#killBackend(slot.client, chance);
-      case 'drop': {
-        const dropped = wire.cutOne(chance);
-        return dropped ? this.#tell(`dropped ${dropped} of ${name}`) : undefined;
-      }
-      case 'renew':
-        slot.isLeaving = true;
-        return this.#tell(`${name} is to leave`);
-    }
-  }
-
-  /** A server that dies without a call has little to lose: mostly it is one that has one. */
-  #drawSlot(blow: Blow, chance: Chance): Slot | undefined {
-    const busy = this.#slots.filter(({ client }) => client && this.workload.isBusy(client.name));
-    const [first, ...more] =
-      blow === 'kill-backend' && busy.length > 0 && chance.isLikely(BUSY) ? busy : this.#slots;
-    return first && chance.pick([first, ...more]);
-  }
-
-  #save(isInPlace: boolean, isBroken: boolean): void {
-    const { generation } = this.#project.save({ isInPlace, isBroken });
-    this.#tell(`saved generation ${generation}${isBroken ? ', which is broken' : ''}`);
-  }
-
-  /** Mostly the one that serves the client; or any, one that has just been started perhaps. */
-  #killBackend({ name }: ChaosClient, chance: Chance): void {
-    const servers = new Set([this.workload.serverOf(name), ...this.#project.servers()]);
-    // Only what is the bridge's: a number may be somebody else's by now.
-    const [first, ...more] = this.#bridge.look().flatMap(({ pid }) => (servers.has(pid) ? pid : []));
-    if (first === undefined) return;
-    const own = this.workload.serverOf(name);
-    const pid = own === undefined || chance.isLikely(ANY) ? chance.pick([first, ...more]) : own;
-    if (pid !== first && !more.includes(pid)) return;
-    process.kill(pid, 'SIGKILL');
-    this.#tell(`killed server ${pid} of ${pid === own ? name : 'whoever'}`);
-  }
-
-  async #killBridge(chance: Chance): Promise<void> {
-    const { backAt = 0 } = this.#bridge.outages.at(-1) ?? {};
-    if (this.#isKilling || Date.now() - backAt < SPARED) return this.#tell('spared the bridge');
-    this.#isKilling = true;
-    this.#tell('killed the bridge');
-    const away = await this.#bridge.killAndStart(chance.between(0, 400));
-    this.#isKilling = false;
-    this.#tell(`the bridge is back after ${away} ms`);
-  }
-
   /** When all is calm again, every client's call is answered by the newest code. */
   async #askAll(): Promise<void> {
-    this.#save(true, false);
+    this.#storm.save(true, false);
     await sleep(LAST_CALLS_AFTER);
     const asked = this.#slots.map(async (slot) => {
       if (!slot.client) return;
