@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** So much may wait before no more streams are opened (bytes): each of them may be told again all that it missed. */
-const MOST = 128 * 1024 * 1024;
+const MOST = 48 * 1024 * 1024;
 
 export class Unread {
   readonly #responses = new Set<ServerResponse>();

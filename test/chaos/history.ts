@@ -10,7 +10,7 @@ export interface Exchange {
   readonly request?: WireRequest | undefined;
   /** Its Last-Event-ID. */
   readonly after?: string | undefined;
-  status?: number;
+  status?: number | undefined;
   session?: string | undefined;
   /** What came, in order; the message of a JSON body has no event id. */
   readonly events: WireEvent[];

@@ -9,8 +9,8 @@ import { until } from './until.js';
 /** The source of the server that refuses calls before `initialized`, and ends where one comes before `initialize`. */
 export function strictCode(version: number): string {
   return readFileSync(path.join(SERVERS, 'strict.mjs'), 'utf8').replace(
-    'tools: [order]',
-    `tools: [order, ${versionTool(version)}]`,
+    'tools: [',
+    `tools: [${versionTool(version)}, `,
   );
 }
 
