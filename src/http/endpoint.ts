@@ -34,7 +34,7 @@ export interface ListenPlan {
 /** A client keeps its connection this long between two requests (ms). */
 const KEEP_ALIVE = 75_000;
 /** Who sends its headers, or its whole request, more slowly than this is cut off (ms); looked at so often (ms). */
-const SLOWEST = { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000 };
+const SLOWEST = { headersTimeout: 60_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000 };
 /** Connections at once; the next one is closed unheard. */
 const MOST_CONNECTIONS = 4_096;
 /** Time for a connection's last bytes to leave before it is cut (ms). */

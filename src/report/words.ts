@@ -152,7 +152,7 @@ function stopping(running: number): string {
 }
 
 function stopped(kept: number | undefined): string {
-  if (kept === undefined) return 'Stopped; no session is kept (--no-persist).';
+  if (kept === undefined) return 'Stopped; no session is kept.';
   return `Stopped; ${kept === 1 ? '1 session is' : `${kept} sessions are`} kept for the next start.`;
 }
 

@@ -25,7 +25,13 @@ export interface Weight {
   readonly memory: number;
   /** Open descriptors: what they are. */
   readonly files: readonly string[];
+  /** The states of connections that are neither open nor listening. */
+  readonly closing: readonly string[];
 }
+
+/** States of a connection (proc_net_tcp). */
+const ESTABLISHED = '01';
+const LISTENING = '0A';
 
 const START_DEADLINE = 15_000;
 const STOP_DEADLINE = 15_000;
@@ -116,9 +122,16 @@ export class BridgeLives {
     const folder = `/proc/${this.pid}/fd`;
     const files = readdirSync(folder).flatMap((name) => linkOf(path.join(folder, name)));
     // Connections that clients keep open are theirs.
-    const sockets = files.filter((file) => file.startsWith('socket:')).slice(connectionsTo(this.#plan.port));
+    const states = connectionsTo(this.#plan.port);
+    const open = states.filter((state) => state === ESTABLISHED).length;
+    const sockets = files.filter((file) => file.startsWith('socket:')).slice(open);
     const others = files.filter((file) => !file.startsWith('socket:'));
-    return { memory: Math.round(Number(kilobytes) / 1024), files: [...others, ...sockets] };
+    const closing = states.filter((state) => state !== ESTABLISHED && state !== LISTENING);
+    return {
+      memory: Math.round(Number(kilobytes) / 1024),
+      files: [...others, ...sockets],
+      closing,
+    };
   }
 
   /** Interrupts it; resolves with how it ended, when all that was killed before is gone too. */
@@ -180,11 +193,11 @@ function linkOf(file: string): string[] {
   }
 }
 
-/** Connections with this port at their own end, established (proc_net_tcp: state 01). */
-function connectionsTo(port: number): number {
+/** The states of the connections with this port at their own end (proc_net_tcp). */
+function connectionsTo(port: number): string[] {
   const own = new RegExp(
-    `^\\s*\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, '0')} [0-9A-F:]+ 01 `,
+    `^\\s*\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, '0')} [0-9A-F:]+ ([0-9A-F]{2}) `,
   );
   const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n');
-  return rows.filter((row) => own.test(row)).length;
+  return rows.flatMap((row) => own.exec(row)?.[1] ?? []);
 }

@@ -1,5 +1,6 @@
 // Clients that call without a pause, and blows that fall on what is between them and their servers; then the ledger.
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BridgeLives, findPort, type Weight } from './bridge-lives.js';
 import { makeChance, seedOf } from './chance.js';
 import type { History } from './history.js';
@@ -36,6 +37,7 @@ const FIRST_PORT = 20_000;
 const PORTS = 8_000;
 /** What the last round may weigh more than the first one under the same bridge. */
 const GROWTH = { memory: 40, files: 2 };
+const GOING = 10_000;
 /** What a killed bridge had started is gone after so long (ms): 3 s are promised. */
 const ORPHANS = 3_500;
 
@@ -121,7 +123,7 @@ class Chaos {
     };
     this.#outages = bridge.outages.length;
     this.#saves = project.saves.length;
-    this.#weights.push({ ...bridge.weigh(), pid: bridge.pid });
+    this.#weights.push({ ...(await this.#weigh()), pid: bridge.pid });
     const complaints = [...round.complaints, ...restless, ...judge(history)];
     if (complaints.length > 0)
       writeFileSync(project.at(`history-${plan.number}.json`), JSON.stringify(history, undefined, 1));
@@ -132,6 +134,17 @@ class Chaos {
     this.#tell(
       `round ${plan.number} is over: ${weight?.memory} MB, ${weight?.files.length} files, ${complaints.length} complaints`,
     );
+  }
+
+  /** Sockets that were closed a moment ago are given time to go. */
+  async #weigh(): Promise<Weight> {
+    const most = (this.#weights[0]?.files.length ?? Number.POSITIVE_INFINITY) + GROWTH.files;
+    const deadline = performance.now() + GOING;
+    for (;;) {
+      const weight = this.#bridge.weigh();
+      if (weight.files.length <= most || performance.now() > deadline) return weight;
+      await sleep(100);
+    }
   }
 
   conclude(ended: string, kills: boolean): void {
@@ -151,7 +164,7 @@ class Chaos {
     const files = this.#weights[0]?.files ?? [];
     if (last.files.length > files.length + GROWTH.files)
       this.complaints.push(
-        `open files grew from ${files.length} to ${last.files.length}: ${countEach(last.files)}; were ${countEach(files)}`,
+        `open files grew from ${files.length} to ${last.files.length}: ${countEach(last.files)}, connections in state ${last.closing}; were ${countEach(files)}`,
       );
     const outages = this.#bridge.outages.map(({ killedAt, backAt }) => backAt - killedAt);
     this.counts['ms away at most'] = Math.max(0, ...outages);

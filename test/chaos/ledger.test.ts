@@ -381,8 +381,9 @@ describe('the ledger', () => {
     [
       'a client that has given up on a bridge that was away for long, before its answer',
       ({ exchanges, calls, outages }) => {
-        const away = { status: undefined, end: 'lost' } as const;
-        exchanges.splice(2, 0, get('p2.1', 2_200, [], away), get('p2.1', 2_400, [], away));
+        const away = [get('p2.1', 2_200, [], { end: 'lost' }), get('p2.1', 2_400, [], { end: 'lost' })];
+        for (const each of away) delete each.status;
+        exchanges.splice(2, 0, ...away);
         Object.assign(at(calls, 1), { outcome: 'error', text: 'timeout' });
         outages.push({ killedAt: 2_200, backAt: 2_450 });
       },

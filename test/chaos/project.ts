@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import type { Life, Save } from './history.js';
 
 const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
+const BROKEN = 'const broken = {\n';
 const GENERATION = /^const GENERATION = \d+;$/m;
 
 export class ChaosProject {
@@ -39,17 +40,22 @@ export class ChaosProject {
     return ['node', 'server.mjs', this.at('records')];
   }
 
-  /** The next generation, written in place, or beside it and moved there. */
-  save(inPlace: boolean): Save {
+  /** The next generation, written in place, or beside it and moved there; code that does not start, if it is to be broken. */
+  save({ isInPlace = true, isBroken = false } = {}): Save {
     this.#generation += 1;
     const source = this.#source.replace(GENERATION, `const GENERATION = ${this.#generation};`);
     const file = this.at('project/server.mjs');
-    const target = inPlace ? file : `${file}.tmp`;
-    writeFileSync(target, source);
-    if (!inPlace) renameSync(target, file);
+    const target = isInPlace ? file : `${file}.tmp`;
+    writeFileSync(target, isBroken ? source + BROKEN : source);
+    if (!isInPlace) renameSync(target, file);
     const save = { generation: this.#generation, at: Date.now() };
     this.saves.push(save);
     return save;
+  }
+
+  /** The processes that have begun to serve since the last time that their records were taken. */
+  servers(): number[] {
+    return readdirSync(this.at('records')).map((name) => Number.parseInt(name, 10));
   }
 
   /** What the servers that have lived since the last time have written down. */

@@ -1,11 +1,12 @@
 // One round: every slot has a client that calls, blows fall by the schedule; then all are asked once more, and leave.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeLives } from './bridge-lives.js';
-import { type Chance, makeChance, seedOf } from './chance.js';
+import { makeChance, seedOf } from './chance.js';
 import { type ChaosClient, type Kind, openClient } from './clients.js';
 import type { Exchange } from './history.js';
 import type { ChaosProject } from './project.js';
-import { type Blow, type Event, makeSchedule } from './schedule.js';
+import { type Blow, makeSchedule } from './schedule.js';
+import { type Slot, Storm } from './storm.js';
 import { Undertaker } from './undertaker.js';
 import type { Wire } from './wire.js';
 import { messageOf, Workload } from './workload.js';
@@ -18,26 +19,17 @@ export interface RoundPlan {
   readonly kills: boolean;
 }
 
-interface Slot {
-  readonly index: number;
-  readonly chance: Chance;
-  client: ChaosClient | undefined;
-  isLeaving: boolean;
-}
-
 const KINDS: readonly [Kind, ...Kind[]] = ['sdk1', 'sdk2', 'raw', 'sdk1', 'sdk2', 'raw-2025-06-18'];
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 const ALWAYS: readonly Blow[] = ['kill-backend', 'save', 'drop', 'renew'];
 const MOST_LANES = 3;
-/** So many of the servers that are killed have a call. */
-const BUSY = 0.7;
+/** Who could not open its session tries again (ms). */
+const OPEN_AGAIN_AFTER = 250;
 /** The longest wait for what must end (ms): longer than a client waits for an answer. */
 const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
 /** A process of the bridge's own, which is to outlive it by a moment. */
 const WATCHDOGS = 1;
-/** The official clients try twice to come back, 2 s apart: one of them must find a bridge, however slow it was to start (ms). */
-const SPARED = 2_600;
 /** From the last save to the last calls (ms). */
 const LAST_CALLS_AFTER = 600;
 
@@ -46,19 +38,17 @@ export class Round {
   readonly workload: Workload;
   readonly complaints: string[] = [];
   readonly #plan: RoundPlan;
-  readonly #project: ChaosProject;
   readonly #bridge: BridgeLives;
   readonly #tell: (line: string) => void;
   readonly #undertaker: Undertaker;
   readonly #slots: Slot[];
+  readonly #storm: Storm;
   /** Networks of clients that could not open their session, or not to the end. */
   readonly #abandoned: Wire[] = [];
   #isOver = false;
-  #isKilling = false;
 
   constructor(plan: RoundPlan, project: ChaosProject, bridge: BridgeLives, tell: (line: string) => void) {
     this.#plan = plan;
-    this.#project = project;
     this.#bridge = bridge;
     this.#tell = tell;
     this.#undertaker = new Undertaker(bridge, this.exchanges, this.complaints);
@@ -69,6 +59,10 @@ export class Round {
       client: undefined,
       isLeaving: false,
     }));
+    this.#storm = new Storm(
+      { slots: this.#slots, workload: this.workload, project, bridge, seed: plan.seed },
+      tell,
+    );
   }
 
   async run(): Promise<void> {
@@ -81,9 +75,10 @@ export class Round {
     );
     const slots = Promise.all(this.#slots.map((slot) => this.#occupy(slot)));
     await this.#inTime(this.#untilOpen(), 'all clients have a session');
-    await this.#storm(schedule, seconds * 1000);
+    await this.#storm.run(schedule, seconds * 1000);
     this.#isOver = true;
     await this.#bridge.whenUp();
+    this.#storm.save(true, false);
     await this.#inTime(slots, 'all calls are answered');
     await this.#askAll();
     await this.#inTime(Promise.all(this.#slots.map((slot) => this.#leave(slot))), 'all clients have left');
@@ -154,73 +149,14 @@ export class Round {
       } catch (error) {
         this.#tell(`${name} could not open: ${messageOf(error)}`);
         if (wire) this.#abandoned.push(wire);
-        if (attempt >= 20) throw error;
+        await sleep(OPEN_AGAIN_AFTER);
       }
     }
-  }
-
-  async #storm(schedule: readonly Event[], ms: number): Promise<void> {
-    const began = performance.now();
-    const kills: Promise<void>[] = [];
-    for (const event of schedule) {
-      await sleep(Math.max(0, began + event.at - performance.now()));
-      const chance = makeChance(seedOf(this.#plan.seed, 100_000 + event.part));
-      if (event.blow === 'kill-bridge') kills.push(this.#killBridge(chance));
-      else this.#strike(event.blow, chance);
-    }
-    await sleep(Math.max(0, began + ms - performance.now()));
-    await Promise.all(kills);
-  }
-
-  #strike(blow: Exclude<Blow, 'kill-bridge'>, chance: Chance): void {
-    if (blow === 'save') {
-      return this.#tell(`saved generation ${this.#project.save(chance.isLikely(0.5)).generation}`);
-    }
-    const slot = this.#drawSlot(blow, chance);
-    if (!slot?.client) return;
-    const { name, wire } = slot.client;
-    switch (blow) {
-      case 'kill-backend':
-        return this.#killBackend(slot.client);
-      case 'drop': {
-        const dropped = wire.cutOne(chance);
-        return dropped ? this.#tell(`dropped ${dropped} of ${name}`) : undefined;
-      }
-      case 'renew':
-        slot.isLeaving = true;
-        return this.#tell(`${name} is to leave`);
-    }
-  }
-
-  /** A server that dies without a call has little to lose: mostly it is one that has one. */
-  #drawSlot(blow: Blow, chance: Chance): Slot | undefined {
-    const busy = this.#slots.filter(({ client }) => client && this.workload.isBusy(client.name));
-    const [first, ...more] =
-      blow === 'kill-backend' && busy.length > 0 && chance.isLikely(BUSY) ? busy : this.#slots;
-    return first && chance.pick([first, ...more]);
-  }
-
-  #killBackend({ name }: ChaosClient): void {
-    const pid = this.workload.serverOf(name);
-    // Only what is the bridge's: a number may be somebody else's by now.
-    if (pid === undefined || !this.#bridge.look().some((each) => each.pid === pid)) return;
-    process.kill(pid, 'SIGKILL');
-    this.#tell(`killed server ${pid} of ${name}`);
-  }
-
-  async #killBridge(chance: Chance): Promise<void> {
-    const { backAt = 0 } = this.#bridge.outages.at(-1) ?? {};
-    if (this.#isKilling || Date.now() - backAt < SPARED) return this.#tell('spared the bridge');
-    this.#isKilling = true;
-    this.#tell('killed the bridge');
-    const away = await this.#bridge.killAndStart(chance.between(0, 400));
-    this.#isKilling = false;
-    this.#tell(`the bridge is back after ${away} ms`);
   }
 
   /** When all is calm again, every client's call is answered by the newest code. */
   async #askAll(): Promise<void> {
-    this.#tell(`saved generation ${this.#project.save(true).generation}, the last one`);
+    this.#storm.save(true, false);
     await sleep(LAST_CALLS_AFTER);
     const asked = this.#slots.map(async (slot) => {
       if (!slot.client) return;

@@ -62,7 +62,10 @@ export class Wire {
   /** Nothing passes any more. */
   retire(): void {
     this.#isRetired = true;
-    for (const { scissors } of this.#open) scissors.abort();
+    for (const open of [...this.#open]) {
+      this.#end(open, 'left');
+      open.scissors.abort();
+    }
   }
 
   #openFor(exchange: Exchange, signal: RequestInit['signal']): Open {

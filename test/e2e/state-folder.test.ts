@@ -185,6 +185,6 @@ describe('server.log', () => {
     expect(readdirSync(place.home.path)).toEqual([]);
     await end(bridge, 'SIGTERM');
     expect(readdirSync(place.home.path)).toEqual([]);
-    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; no session is kept (--no-persist).');
+    expect(bridge.lines.at(-1)?.msg).toBe('Stopped; no session is kept.');
   });
 });
