@@ -134,11 +134,11 @@ onLinux('what was written down', () => {
     expect(isAlive(orphan)).toBe(true);
   });
 
-  test('is left alone if this bridge was started by it', async () => {
+  test('is left alone if this bridge was started by it', async ({ skip }) => {
     const { mark } = makeMark();
     const file = makeTempFolder().at('children.json');
     const leader = ancestors().find(({ pid, group }) => pid === group && pid > 1);
-    const pid = leader?.pid ?? expect.fail('no ancestor leads a group');
+    const pid = leader?.pid ?? skip('no ancestor leads a group');
     writeGroups(file, [{ pid, startedAt: startOf(pid) ?? '', command: 'an earlier server' }]);
     // If it were not left alone, that would end the test.
     const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
