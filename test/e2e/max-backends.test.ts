@@ -74,7 +74,7 @@ describe('with --max-backends 2 a third session', () => {
     await two.get();
     const { error } = await three.ask(call(1, 'echo', { text: 'here' }));
     expect(error?.message).toBe(
-      'Not run: still waiting for a place after 1 s (2 servers run already, and --max-backends allows no more). Call again; it will wait for the new code.',
+      'Not run: still waiting for a place after 1 s (2 servers run already, and --max-backends allows no more). Call again; it will wait for its turn.',
     );
     one[Symbol.dispose]();
     expect(textOf(await three.ask(call(2, 'echo', { text: 'here' })))).toBe('here');
