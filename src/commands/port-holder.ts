@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** How long the one who listens has to say who it is (ms). */
 const PATIENCE = 2_000;
 
-/** "mcp-bridge for /home/me/server (process 12)", "process 12 (node server.js)", or undefined where nothing is known. */
+/** "mcp-bridge for /projects/server (process 12)", "process 12 (node server.js)", or undefined where nothing is known. */
 export async function describeHolder(host: string, port: number): Promise<string | undefined> {
   const pid = process.platform === 'linux' ? findListener(port) : undefined;
   const folder = await folderOfBridge(host, port);

@@ -10,7 +10,7 @@ function ended(tail: readonly string[], whileStarting = true): Exit {
 
 const TAKEN: Record<string, string> = {
   Node: 'Error: listen EADDRINUSE: address already in use 127.0.0.1:3000',
-  'Node, a socket': 'Error: listen EADDRINUSE: address already in use /tmp/server.sock',
+  'Node, a socket': 'Error: listen EADDRINUSE: address already in use ./server.sock',
   Python: 'OSError: [Errno 98] Address already in use',
   'Python on macOS': 'OSError: [Errno 48] Address already in use',
   uvicorn:
@@ -30,12 +30,12 @@ const TAKEN: Record<string, string> = {
   Docker: 'Bind for 0.0.0.0:3000 failed: port is already allocated',
   SQLite: 'sqlite3.OperationalError: database is locked',
   'SQLite in Node': 'SqliteError: database is locked',
-  LevelDB: 'IO error: lock /home/me/db/LOCK: Resource temporarily unavailable',
+  LevelDB: 'IO error: lock /projects/db/LOCK: Resource temporarily unavailable',
   DuckDB:
-    'IO Error: Could not set lock on file "/home/me/x.duckdb": Conflicting lock is held in /usr/bin/python3 (PID 7)',
+    'IO Error: Could not set lock on file "/projects/x.duckdb": Conflicting lock is held in python3 (PID 7)',
   'a pid file': 'server is already running (pid 4711)',
   'a lock': 'could not acquire lock',
-  'a lock file': 'Error: lock file /home/me/.server.lock already exists',
+  'a lock file': 'Error: lock file /projects/.server.lock already exists',
   'proper-lockfile': 'Error: Lock file is already being held',
   'a device': 'SerialPort: Error: Resource busy, cannot open /dev/ttyUSB0',
 };
@@ -44,8 +44,8 @@ const OTHER: Record<string, string> = {
   'a debugger that has no port': 'Starting inspector on 127.0.0.1:9229 failed: address already in use',
   'a syntax error': 'SyntaxError: Unexpected end of input',
   'a missing module':
-    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /home/me/server.mjs",
-  'a missing file': "Error: ENOENT: no such file or directory, open '/home/me/config.json'",
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /projects/server.mjs",
+  'a missing file': "Error: ENOENT: no such file or directory, open '/projects/config.json'",
   'no permission': 'Error: listen EACCES: permission denied 0.0.0.0:80',
   'a wrong address': 'Error: listen EADDRNOTAVAIL: address not available 10.9.9.9:3000',
   'nobody there': 'Error: connect ECONNREFUSED 127.0.0.1:5432',

@@ -95,7 +95,7 @@ describe('a body', () => {
     expectLean(bridge);
   });
 
-  // Snapshots.kindOf: JSON.stringify of the capabilities overflows the stack; the answer is 500.
+  // What is kept of an initialize must not overflow the stack.
   test('that opens a session may be as deep [http.guard]', async () => {
     await using bridge = await startBridge();
     using client = makeClient(bridge.url);
@@ -109,7 +109,7 @@ describe('a body', () => {
     expect(bridge.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  // JSON.parse takes some 100 bytes and 1 µs for each level: nothing bounds the depth of a body.
+  // A level costs the parser some 100 bytes and 1 µs.
   test('of four million levels takes no memory that others would miss [http.guard]', async () => {
     await using bridge = await startBridge();
     using client = await settleIn(bridge);
@@ -228,7 +228,7 @@ describe('an id', () => {
 });
 
 describe('a client that does not read', () => {
-  // Each connection may have 48 MiB that are not read, there may be 4096 of them, and one that has ended is never cut.
+  // One connection may have 48 MiB that are not read, and there may be 4096 of them.
   test('what it is to be told again, on forty connections, is not all kept for it', async () => {
     await using bridge = await startBridge({ server: fixture('big-answers') });
     using client = await settleIn(bridge);
@@ -251,7 +251,6 @@ describe('a client that does not read', () => {
 });
 
 describe('a server', () => {
-  // digestOf: JSON.stringify overflows the stack in a `data` listener, which ends the bridge and with it every session.
   test('whose list is a hundred thousand levels deep ends no other session, and not the bridge [session.dedicated]', async () => {
     await using bridge = await startBridge({ server: fixture('hostile') });
     using client = await settleIn(bridge);

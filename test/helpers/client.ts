@@ -74,7 +74,7 @@ export interface TestClient extends Pick<ClientV1, Shared>, AsyncDisposable {
 export type Connect = (url: string, plan?: ClientPlan) => Promise<TestClient>;
 
 /** What a client answers when the server asks. */
-export const ROOTS = { roots: [{ uri: 'file:///home/me/project', name: 'project' }] };
+export const ROOTS = { roots: [{ uri: 'file:///projects/project', name: 'project' }] };
 export const SAMPLE = {
   model: 'a-model',
   role: 'assistant' as const,

@@ -309,3 +309,48 @@ test('requests that a client sends without waiting are answered in their order',
     'healthy',
   ]);
 });
+
+describe('the depth of a body', () => {
+  const nest = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+  const params = (text: string) => `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":${text}}}`;
+
+  test('may be two hundred thousand levels, and is refused beyond them [http.guard]', async () => {
+    await using endpoint = await startEndpoint();
+    using client = makeClient(endpoint.url);
+    // The message and its params are two levels themselves. The next check: no session.
+    expect((await (await client.post(params(nest(199_998)))).json()).error?.code).toBe(-32000);
+    const refused = await client.post(params(nest(199_999)));
+    expect(refused.status).toBe(400);
+    expect((await refused.json()).error).toEqual({
+      code: -32700,
+      message: 'The body is nested deeper than 200000 levels. Send one JSON-RPC message as UTF-8.',
+    });
+  });
+
+  test('is not that of the brackets in its strings, whatever is escaped there [http.guard]', async () => {
+    await using endpoint = await startEndpoint();
+    using client = makeClient(endpoint.url);
+    for (const text of ['['.repeat(300_000), `\\"${'{'.repeat(300_000)}`, `${'['.repeat(300_000)}\\`]) {
+      const reply = await client.post(params(JSON.stringify(text)));
+      expect((await reply.json()).error?.code).toBe(-32000);
+    }
+  });
+});
+
+describe('an initialize', () => {
+  test('is refused with 413 where it is longer than what is kept of a client [http.guard]', async () => {
+    await using endpoint = await startEndpoint();
+    using client = makeClient(endpoint.url);
+    const named = (length: number) => {
+      const clientInfo = { name: 'x'.repeat(length), version: '1' };
+      return rpc(0, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+    };
+    const refused = await client.post(named(1024 * 1024));
+    expect(refused.status).toBe(413);
+    expect((await refused.json()).error?.message).toBe(
+      'The initialize is longer than 1048576 characters. Send less in clientInfo and capabilities.',
+    );
+    expect([...endpoint.registry.sessions()]).toEqual([]);
+    expect((await client.post(named(1_000_000))).status).toBe(200);
+  });
+});

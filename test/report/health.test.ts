@@ -8,7 +8,7 @@ type State = SessionFacts['state'];
 const FACTS: HealthFacts = {
   uptime: 12.9,
   version: '0.1.0',
-  cwd: '/home/me/notes',
+  cwd: '/projects/notes',
   generation: 1,
   restarts: 0,
   lastExit: undefined,
@@ -74,7 +74,7 @@ describe('the page [http.health]', () => {
       status: 'healthy',
       uptime_secs: 12,
       version: '0.1.0',
-      cwd: '/home/me/notes',
+      cwd: '/projects/notes',
       sessions: { total: 0, connected: 0 },
       jobs: { pending: 0, running: 0 },
       backend: {

@@ -36,7 +36,7 @@ error: could not compile \`many\` (bin "many") due to 1 previous error; 1 warnin
 
 describe('what is kept', () => {
   test('of rustc: the errors, whole, without the warnings between them', () => {
-    const output = `   Compiling many v0.1.0 (/home/me/many)\n${RUST_WARNING}\n${RUST_ERROR}\n${RUST_WARNING}\n${RUST_END}`;
+    const output = `   Compiling many v0.1.0 (/projects/many)\n${RUST_WARNING}\n${RUST_ERROR}\n${RUST_WARNING}\n${RUST_END}`;
     const [explained = '', , summary = ''] = RUST_END.split('\n');
     expect(errorsOf(output)).toBe(`${RUST_ERROR}\n${explained}\n${summary}`);
   });
@@ -151,10 +151,10 @@ collect2: error: ld returned 1 exit status`;
 
   // Written as javac's output, recorded, stands in the output of gradle 8.
   test('of gradle', () => {
-    const errors = `/home/me/app/src/main/java/Main.java:4: error: incompatible types: String cannot be converted to int
+    const errors = `/projects/app/src/main/java/Main.java:4: error: incompatible types: String cannot be converted to int
     int x = "a";
             ^
-/home/me/app/src/main/java/Main.java:5: error: cannot find symbol
+/projects/app/src/main/java/Main.java:5: error: cannot find symbol
     foo();
     ^
   symbol:   method foo()
@@ -163,7 +163,7 @@ collect2: error: ld returned 1 exit status`;
     const output = `> Task :processResources NO-SOURCE
 > Task :compileJava FAILED
 ${first}
-/home/me/app/src/main/java/Main.java:4: warning: [rawtypes] found raw type: List
+/projects/app/src/main/java/Main.java:4: warning: [rawtypes] found raw type: List
     List l = null;
     ^
   missing type arguments for generic class List<E>
@@ -204,20 +204,20 @@ SyntaxError: invalid syntax`;
     expect(errorsOf(`Compiling 'bad.py'...\n***${syntax.slice(1)}\n`)).toBe(`***${syntax.slice(1)}`);
     expect(errorsOf(syntax)).toBe(syntax);
     const traceback = `Traceback (most recent call last):
-  File "/home/me/bad3.py", line 2, in <module>
+  File "/projects/bad3.py", line 2, in <module>
     import nothere
 ModuleNotFoundError: No module named 'nothere'`;
-    const warning = `/home/me/bad3.py:1: SyntaxWarning: "is" with a literal. Did you mean "=="?\n  x = 1 is 1\n`;
+    const warning = `/projects/bad3.py:1: SyntaxWarning: "is" with a literal. Did you mean "=="?\n  x = 1 is 1\n`;
     expect(errorsOf(warning + traceback)).toBe(traceback);
   });
 
   test.each([
-    'Program.cs(5,13): error CS0029: Cannot implicitly convert type [/home/me/app.csproj]',
-    '[ERROR] /home/me/Main.java:[3,17] incompatible types',
-    'e: file:///home/me/Main.kt:3:5 Unresolved reference: x',
+    'Program.cs(5,13): error CS0029: Cannot implicitly convert type [/projects/app.csproj]',
+    '[ERROR] /projects/Main.java:[3,17] incompatible types',
+    'e: file:///projects/Main.kt:3:5 Unresolved reference: x',
     'src/main.zig:3:5: error: expected type expression',
     'Error: Cannot find module ./x',
-    '/home/me/server.ts:4:32: ERROR: Top-level await is not available',
+    '/projects/server.ts:4:32: ERROR: Top-level await is not available',
     'CMake Error at CMakeLists.txt:3 (find_package):',
   ])('an error of others begins where it begins: %s', (line) => {
     expect(errorsOf(`some noise\n${line}\nits detail`)).toBe(`${line}\nits detail`);

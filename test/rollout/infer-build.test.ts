@@ -4,7 +4,7 @@ import { type CargoFacts, type CargoPackage, makeRecorder } from '../../src/roll
 import { infer } from '../../src/rollout/infer.js';
 import type { Look } from '../../src/rollout/infer-look.js';
 
-const APP = '/home/me/app';
+const APP = '/projects/app';
 const NODE = '/usr/bin/node';
 
 function lookAt(cargo?: CargoFacts): Look {
@@ -151,13 +151,13 @@ describe('what of a cargo project is watched', () => {
       ...ONE,
       packages: [
         crate('app', `${APP}/app`, { dependencies: [`${APP}/dep`] }),
-        crate('dep', `${APP}/dep`, { dependencies: ['/home/me/outside'] }),
-        crate('outside', '/home/me/outside', { dependencies: [`${APP}/dep`] }),
+        crate('dep', `${APP}/dep`, { dependencies: ['/projects/outside'] }),
+        crate('outside', '/projects/outside', { dependencies: [`${APP}/dep`] }),
         crate('other', `${APP}/other`),
       ],
     };
     const sources = (folder: string) => [`${folder}/src`, `${folder}/Cargo.toml`];
-    const ofApp = ['/home/me/outside', `${APP}/app`, `${APP}/dep`].flatMap(sources);
+    const ofApp = ['/projects/outside', `${APP}/app`, `${APP}/dep`].flatMap(sources);
     const root = [`${APP}/Cargo.toml`, `${APP}/Cargo.lock`];
     for (const line of [
       'cargo run -p app',

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { readShellLine } from '../../src/rollout/infer-shell.js';
 import { lookThrough } from '../../src/rollout/infer-words.js';
 
-const CWD = '/home/me/app';
+const CWD = '/projects/app';
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
@@ -164,7 +164,7 @@ describe('looking through a command', () => {
   test('where it runs is looked through too', () => {
     expect(show(['npm', '--prefix', 'sub', 'run', 'a']).folder).toBe(`${CWD}/sub`);
     expect(show(['uv', '--directory', '/x', 'run', 'a.py']).folder).toBe('/x');
-    expect(show(['uv', 'run', '--project=../y', 'a.py']).folder).toBe('/home/me/y');
+    expect(show(['uv', 'run', '--project=../y', 'a.py']).folder).toBe('/projects/y');
     expect(show(['sh', '-c', 'cd sub && x']).folder).toBe(`${CWD}/sub`);
   });
 

@@ -4,14 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { type InferOptions, infer } from '../../src/rollout/infer.js';
 import type { Found, Look } from '../../src/rollout/infer-look.js';
 
-const HOME = '/home/me';
+const HOME = '/projects';
 const APP = `${HOME}/app`;
 
 interface Ground extends Partial<Omit<Look, 'found'>> {
   readonly found?: Readonly<Record<string, Partial<Found>>>;
 }
 
-/** A project in /home/me/app with a package.json, unless `ground` says otherwise. */
+/** A project in /projects/app with a package.json, unless `ground` says otherwise. */
 function lookAt({ found = {}, ...ground }: Ground = {}): Look {
   const files = Object.entries(found).map(([word, each]) => [
     word,
@@ -100,7 +100,7 @@ describe('what is watched [watch.infer]', () => {
     ['python3.12 -X dev src/server.py', ['.'], PY],
     ['python -m server', ['.'], PY],
     ['uv run server.py', ['.'], PY],
-    ['uv --directory /home/me/app run --with mcp my-server', ['.'], PY],
+    ['uv --directory /projects/app run --with mcp my-server', ['.'], PY],
     ['uv run --with mcp[cli] mcp run server.py', ['.'], PY],
     ['uv run python -m server', ['.'], PY],
     ['poetry run my-server', ['.'], PY],
@@ -202,7 +202,7 @@ describe('what is watched [watch.infer]', () => {
     [
       'node /opt/server/src/a.js',
       { project: '/opt/server' },
-      ['../../../opt/server/src', '../../../opt/server/package.json'],
+      ['../../opt/server/src', '../../opt/server/package.json'],
     ],
     ['node app/build/main.js', {}, ['app/build', 'package.json']],
     ['node js/main.js', { outDir: `${APP}/js` }, ['js', 'package.json']],

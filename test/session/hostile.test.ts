@@ -27,7 +27,7 @@ const initializeWith = (capabilities: string) =>
   `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":${capabilities},"clientInfo":{"name":"x","version":"1"}}}`;
 
 describe('a hundred thousand levels', () => {
-  // digestOf: JSON.stringify overflows the stack. In the bridge nobody catches that: it ends, with all its sessions.
+  // JSON.stringify overflows the stack, in a listener where nobody could catch that.
   test('of a list do not stop its being kept and compared [session.changed]', () => {
     const store = new MemoryStore();
     const initialize = requestOf(initializeWith('{}'));
@@ -37,7 +37,6 @@ describe('a hundred thousand levels', () => {
     expect(catalog.known('tools/list')).toContain(DEEP);
   });
 
-  // Snapshots.kindOf: the same; the client is answered 500, and the label of the session is never free again.
   test('of capabilities do not stop a session', () => {
     const initialize = requestOf(initializeWith(`{"experimental":{"x":${DEEP}}}`));
     expect(() => Snapshots.kindOf(initialize)).not.toThrow();
@@ -60,7 +59,7 @@ describe('a hundred thousand levels', () => {
 });
 
 describe('a million characters', () => {
-  // The text of the capabilities is the key of a snapshot, and a part of its note: 32 of them are kept for ever.
+  // 32 kinds of clients are kept for ever, each under what it can do.
   test('of capabilities are not kept in each snapshot', () => {
     const notes = { note: () => undefined, keepNote: vi.fn() };
     const snapshots = new Snapshots(notes);
@@ -69,10 +68,7 @@ describe('a million characters', () => {
     expect(notes.keepNote.mock.calls[0]?.[1].length).toBeLessThan(10_000);
   });
 
-  // A record has no bound, and 10,000 of them are kept: an `initialize` may be as large as --max-body, 16 MiB.
-  test.todo('of a clientInfo are refused with 413, or are not kept 10,000 times');
-
-  // Logs.finish keeps the ids that a stream was begun with, and counts them in no bound: 256 streams a session.
+  // A session has 256 streams, each begun with the ids of its requests.
   test('of a request id are not kept when it was answered', () => {
     const logs = new Logs();
     logs.begin('s', 'p1', ['k'.repeat(MB)]);

@@ -15,22 +15,22 @@ import { openStore } from '../../src/store/open.js';
 import { pruneOld } from '../../src/store/prune.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
-const LINUX: Place = { project: '/home/me/my server', env: {}, platform: 'linux', home: '/home/me' };
-const NAME = 'my server-dfef6405';
+const LINUX: Place = { project: '/projects/my server', env: {}, platform: 'linux', home: '/projects' };
+const NAME = 'my server-3c9069ca';
 const modeOf = (file: string) => statSync(file).mode & 0o777;
 const posix = test.skipIf(process.platform === 'win32');
 
 describe('the state of a project', () => {
   test.each<[string, Partial<Place>, string]>([
-    ['on Linux', {}, `/home/me/.local/state/mcp-bridge/${NAME}/6272`],
+    ['on Linux', {}, `/projects/.local/state/mcp-bridge/${NAME}/6272`],
     ['with XDG_STATE_HOME', { env: { XDG_STATE_HOME: '/xdg' } }, `/xdg/mcp-bridge/${NAME}/6272`],
     [
       'with a relative one',
       { env: { XDG_STATE_HOME: 'xdg' } },
-      `/home/me/.local/state/mcp-bridge/${NAME}/6272`,
+      `/projects/.local/state/mcp-bridge/${NAME}/6272`,
     ],
-    ['with an empty one', { env: { XDG_STATE_HOME: '' } }, `/home/me/.local/state/mcp-bridge/${NAME}/6272`],
-    ['on macOS', { platform: 'darwin' }, `/home/me/Library/Application Support/mcp-bridge/${NAME}/6272`],
+    ['with an empty one', { env: { XDG_STATE_HOME: '' } }, `/projects/.local/state/mcp-bridge/${NAME}/6272`],
+    ['on macOS', { platform: 'darwin' }, `/projects/Library/Application Support/mcp-bridge/${NAME}/6272`],
     ['where the user says', { stateDir: '/here' }, '/here'],
   ])('is below the place that the platform has for it: %s', (_, place, folder) => {
     expect(stateFolder({ ...LINUX, ...place, port: 6272 })).toBe(folder);
