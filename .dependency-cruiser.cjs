@@ -27,7 +27,7 @@ const THIRD = any(PORCH, STAIRWELL, WINDOW);
 const LIVING = '^src/session/';
 const WORKSHOP = '^src/backend/';
 const CELLAR = '^src/store/';
-const FOUNDATION = '^src/(protocol/|options\\.ts|errors\\.ts)';
+const FOUNDATION = '^src/(protocol/|system/|options\\.ts|option-values\\.ts|errors\\.ts)';
 
 module.exports = {
   forbidden: [

@@ -1,5 +1,5 @@
 // The hall: makes each room and joins their doors. Decides nothing.
-import { ChildBackend } from './backend/backend.js';
+import { ChildBackend } from './backend/child.js';
 import { Generations } from './backend/generations.js';
 import { Guard } from './backend/guard.js';
 import { Pool } from './backend/pool.js';

@@ -1,18 +1,7 @@
 // The table of options: complete rows, parsers of values, suggestions, the README's table.
 import { describe, expect, it } from 'vitest';
-import {
-  envName,
-  memberName,
-  nearest,
-  OPTIONS,
-  type OptionRow,
-  type Options,
-  optionsTable,
-  parseDuration,
-  parseSize,
-  parseValue,
-  show,
-} from '../src/options.js';
+import { nearest, parseDuration, parseSize, parseValue, show } from '../src/option-values.js';
+import { envName, memberName, OPTIONS, type OptionRow, type Options, optionsTable } from '../src/options.js';
 
 const ROWS: readonly OptionRow[] = OPTIONS;
 const BUILT = ROWS.filter((row) => row.built === true);

@@ -1,8 +1,6 @@
 // The groups that live, in a file: what the next bridge ends if this one could not.
-import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isObject, parseJson } from '../protocol/jsonrpc.js';
-import { readProcess } from './processes.js';
 
 export interface Group {
   /** Its leader, and its number. */
@@ -32,15 +30,6 @@ export function writeGroups(file: string, groups: readonly Group[]): void {
   }
 }
 
-/** When a living process started, in words that no other process of that number has; undefined where nothing tells. */
-export function startOf(pid: number): string | undefined {
-  if (process.platform === 'win32') return undefined;
-  if (process.platform !== 'linux') return askPs(pid);
-  const ticks = readProcess(pid)?.startedAt;
-  // Ticks count from the boot, and a bridge that is started at every boot starts at much the same tick.
-  return ticks && `${readBoot()} ${ticks}`;
-}
-
 function isGroup(value: unknown): value is Group {
   if (!isObject(value)) return false;
   const { pid, startedAt, command } = value;
@@ -50,28 +39,4 @@ function isGroup(value: unknown): value is Group {
     typeof startedAt === 'string' &&
     typeof command === 'string'
   );
-}
-
-function readBoot(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
-function askPs(pid: number): string | undefined {
-  try {
-    // The same words, whatever the bridge's language and time zone are next time.
-    const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
-    const told = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
-      env,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 1_000,
-    });
-    return told.trim() || undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 // Nothing outlives the bridge, whatever ends it: a watchdog for its groups, and for the next start a file and marks.
 import { randomUUID } from 'node:crypto';
-import { type Group, readGroups, startOf, writeGroups } from './groups.js';
+import { startOf } from '../system/started.js';
+import { type Group, readGroups, writeGroups } from './groups.js';
 import { type Reaped, reap } from './reap.js';
 import type { ChildGuard } from './tree.js';
 import { Watchdog } from './watchdog.js';

@@ -1,6 +1,6 @@
 // The end of a whole process tree: group signals on POSIX, taskkill on Windows, and what left its group by setsid.
 import { spawn } from 'node:child_process';
-import { type ProcessEntry, readProcess, readProcesses, withDescendants } from './processes.js';
+import { type ProcessEntry, readProcess, readProcesses, withDescendants } from '../system/processes.js';
 
 export type TreeSignal = 'SIGTERM' | 'SIGKILL';
 

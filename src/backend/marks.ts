@@ -1,5 +1,5 @@
 // The mark of a backend: a variable that all it starts inherit, whatever group or session they go to.
-import { findByVariable, type ProcessEntry } from './processes.js';
+import { findByVariable, type ProcessEntry } from '../system/processes.js';
 import type { SpawnSpec } from './spawn.js';
 
 /** Not MCP_BRIDGE_…: those are options, which a bridge that is started by a server would take for its own. */

@@ -1,9 +1,10 @@
 // Ends what an earlier bridge left behind: what carries its mark, and the groups that it wrote down.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Group, startOf } from './groups.js';
+import { commandOf, type ProcessEntry, readProcesses, withDescendants } from '../system/processes.js';
+import { startOf } from '../system/started.js';
+import type { Group } from './groups.js';
 import { isTreeGone, signalEach, signalTree, type TreeSignal } from './kill.js';
 import { findMarkedWith } from './marks.js';
-import { commandOf, type ProcessEntry, readProcesses, withDescendants } from './processes.js';
 
 export interface ReapPlan {
   /** What the marks of all lives of this bridge begin with. */

@@ -9,7 +9,7 @@ import {
 } from '../protocol/jsonrpc.js';
 import { INITIALIZE, INITIALIZED, isSessionRevision, PROGRESS, ROOTS_CHANGED } from '../protocol/mcp.js';
 import { replaceAt, valueAt } from '../protocol/rewrite.js';
-import type { Backend, BackendDoors } from './backend.js';
+import { type Backend, type BackendDoors, hasEnded } from './backend.js';
 import { SEATED, type SeatInput, type SeatState, seatStep } from './seat-state.js';
 import type { Exit } from './starts.js';
 
@@ -70,17 +70,9 @@ export class Seat implements Backend {
     return this.#state.name;
   }
 
-  get isLeaving(): boolean {
-    return this.state === 'draining' || this.state === 'stopping';
-  }
-
-  get hasEnded(): boolean {
-    return this.state === 'stopped' || this.state === 'crashed';
-  }
-
   /** Whether its session needs the backend that it is at. */
   get isTaken(): boolean {
-    return !this.hasEnded && this.state !== 'stopping';
+    return !hasEnded(this) && this.state !== 'stopping';
   }
 
   /** Whether its session is told what the server says to all: the last words of one that crashed, too. */
@@ -165,7 +157,7 @@ export class Seat implements Backend {
 
   /** Nothing more will be heard. */
   silence(): void {
-    if (this.#isSilent || !this.hasEnded) return;
+    if (this.#isSilent || !hasEnded(this)) return;
     this.#isSilent = true;
     this.#doors.onSilent(this);
   }

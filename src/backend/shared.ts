@@ -1,7 +1,7 @@
 // One backend that several sessions share: the bridge introduces itself to it, and ends it when nobody sits there.
 import { type Line, notificationText, type ResponseLine } from '../protocol/jsonrpc.js';
 import { INITIALIZE, INITIALIZED, LATEST_REVISION } from '../protocol/mcp.js';
-import type { Backend, BackendReport } from './backend.js';
+import { type Backend, type BackendReport, hasEnded, isLeaving } from './backend.js';
 import type { Host, Seat } from './seat.js';
 import type { Exit } from './starts.js';
 import type { StartBackend } from './supervisor.js';
@@ -68,7 +68,7 @@ export class SharedBackend implements Host {
   }
 
   get isEnding(): boolean {
-    return this.#backend.isLeaving || this.#backend.hasEnded;
+    return isLeaving(this.#backend) || hasEnded(this.#backend);
   }
 
   add(seat: Seat): void {

@@ -1,4 +1,4 @@
-// The life of one backend, as a table: what each input does in each state. Pure; backend.ts carries the effects out.
+// The life of one backend, as a table: what each input does in each state. Pure; child.ts carries the effects out.
 //
 //   starting ──handshaken──► ready ──drain──► draining ──drained──► stopping ──emptied──► stopped
 //      │ refused, deadline     │ stop             │ stop, deadline      ▲ │ deadline: stdin end → SIGTERM → SIGKILL

@@ -1,7 +1,7 @@
 // Which backend serves a session, which one comes next, and which ones are on their way out.
 
 import type { Line } from '../protocol/jsonrpc.js';
-import type { Backend, BackendDoors, BackendReport } from './backend.js';
+import { type Backend, type BackendDoors, type BackendReport, isLeaving } from './backend.js';
 import { OFF, type RestartEffect, type RestartInput, type RestartState, restartStep } from './restart.js';
 import type { Exit, Starts } from './starts.js';
 
@@ -102,7 +102,7 @@ export class Supervisor {
 
   /** Ends every wait for a process to end by itself. */
   hasten(): void {
-    for (const backend of this.#alive) if (backend.isLeaving) backend.hasten();
+    for (const backend of this.#alive) if (isLeaving(backend)) backend.hasten();
   }
 
   /** Kills every process at once; for the last moment of the bridge. */

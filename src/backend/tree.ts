@@ -1,7 +1,8 @@
 // A child and all that it starts: known to the guard from its first moment, signalled as one, watched to the end of the last.
+
+import { isRunning, type ProcessEntry } from '../system/processes.js';
 import { findEscaped, isTreeGone, signalEach, signalTree, type TreeSignal } from './kill.js';
 import { findMarked } from './marks.js';
-import { isRunning, type ProcessEntry } from './processes.js';
 
 /** Whoever sees to it that nothing outlives the bridge. */
 export interface ChildGuard {

@@ -3,18 +3,8 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 // The parser alone: yargs itself costs each start 30 ms more, for help and translations that are not used.
 import { Parser } from 'yargs/helpers';
-import {
-  type Checked,
-  envName,
-  LATER_COMMANDS,
-  memberName,
-  nearest,
-  OPTIONS,
-  type OptionRow,
-  type Options,
-  parseValue,
-  show,
-} from '../options.js';
+import { type Checked, nearest, parseValue, show } from '../option-values.js';
+import { envName, LATER_COMMANDS, memberName, OPTIONS, type OptionRow, type Options } from '../options.js';
 import { isLoopback } from './port.js';
 
 export type Parsed =

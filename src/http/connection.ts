@@ -1,7 +1,7 @@
 // One open HTTP response of a session: one JSON body, or a stream of events that is kept alive and bounded.
 import type { ServerResponse } from 'node:http';
 import { KEEP_ALIVE } from '../protocol/sse.js';
-import type { Connection } from '../session/outbox.js';
+import type { Connection } from '../session/stream.js';
 
 export interface ConnectionPlan {
   readonly sessionId: string;

@@ -1,5 +1,4 @@
-// One change to every backend: hold the calls, build, prove the new generation in one session, then take it to the others.
-import { setTimeout as pause } from 'node:timers/promises';
+// One change to every backend: hold the calls, build, then take the new generation to the sessions.
 import { isExclusive } from '../backend/exclusive.js';
 import type { Generations } from '../backend/generations.js';
 import type { SpawnSpec } from '../backend/spawn.js';
@@ -7,10 +6,11 @@ import type { Exit, Starts } from '../backend/starts.js';
 import type { CallFailure } from '../errors.js';
 import type { Options } from '../options.js';
 import { runsOnce, type WaitingFor } from '../session/failures.js';
-import type { Standing, TakenUp } from '../session/plan.js';
+import type { Standing } from '../session/plan.js';
 import type { Session } from '../session/session.js';
 import type { Build, BuildResult } from './build.js';
 import { buildFailed, newcomerFailed } from './failures.js';
+import { type Replace, Roll } from './roll.js';
 import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rolloutStep } from './state.js';
 
 export type RolloutReport =
@@ -37,20 +37,14 @@ export interface RolloutPlan {
   readonly starts: Starts;
   readonly sessions: () => Iterable<Session>;
   readonly options: Pick<Options, 'serveOld' | 'isolation'>;
-  readonly replace: 'start-first' | 'stop-first';
+  readonly replace: Replace;
   readonly report: (report: RolloutReport) => void;
 }
-
-/** After the first session has proven a generation, so many others take it up at once. */
-const AT_ONCE = 2;
-
-/** A program that is being written is tried again: so often, for so long (ms). */
-const BUSY = { every: 500, most: 30_000 };
 
 export class Rollout {
   readonly #plan: RolloutPlan;
   #state: RolloutState = QUIET;
-  #how: 'start-first' | 'stop-first';
+  #replace: Replace;
   #changing = false;
   #refusal: CallFailure | undefined;
   #failure: CallFailure | undefined;
@@ -62,18 +56,14 @@ export class Rollout {
   #ending: Promise<unknown> = Promise.resolve();
   #builds = 0;
   #isClosed = false;
-  /** Sessions that could not take up the generation that others have, and what their calls are told. */
-  #refused = new WeakMap<Session, CallFailure>();
-  #roll = 0;
-  /** Sessions that this rollout has reached. */
-  #count = 0;
+  /** The newest one. */
+  #roll: Roll | undefined;
   #paths: readonly string[] = [];
   #beganAt = 0;
-  #rolledAt = 0;
 
   constructor(plan: RolloutPlan) {
     this.#plan = plan;
-    this.#how = plan.replace;
+    this.#replace = plan.replace;
   }
 
   get state(): RolloutState['name'] {
@@ -118,8 +108,8 @@ export class Rollout {
 
   /** Ends the build that runs; resolves when its processes are gone. */
   async close(): Promise<void> {
-    this.#roll += 1;
     this.#isClosed = true;
+    this.#roll?.cancel();
     await Promise.all([...this.#alive].map((build) => build.cancel()));
   }
 
@@ -147,8 +137,7 @@ export class Rollout {
       case 'roll':
         return void this.#rollOut();
       case 'cancel-roll':
-        this.#roll += 1;
-        return;
+        return this.#roll?.cancel();
       case 'refuse':
         return this.#refuse();
     }
@@ -165,14 +154,10 @@ export class Rollout {
     this.#changing = false;
     this.#refusal = undefined;
     this.#plan.starts.open(false);
-    for (const session of this.#plan.sessions()) this.#letGo(session);
-  }
-
-  /** What a session was told of itself alone still stands. */
-  #letGo(session: Session): void {
-    const refusal = this.#refused.get(session);
-    if (refusal && this.#plan.options.serveOld === 'never') session.refuseCalls(refusal);
-    else session.holdEnds();
+    for (const session of this.#plan.sessions()) {
+      if (this.#roll) this.#roll.letGo(session);
+      else session.holdEnds();
+    }
   }
 
   #cancelBuild(): void {
@@ -222,79 +207,37 @@ export class Rollout {
   }
 
   async #rollOut(): Promise<void> {
-    this.#roll += 1;
-    const roll = this.#roll;
-    this.#rolledAt = performance.now();
-    const { generations, starts, sessions } = this.#plan;
+    const { generations, starts, sessions, report } = this.#plan;
     const spec = this.#plan.specAfter(this.#lastBuild);
     if (this.#isFirst) generations.begin(spec);
     else generations.advance(spec);
     this.#isFirst = false;
     this.#changing = false;
     this.#refusal = undefined;
-    this.#refused = new WeakMap();
     starts.open(true);
-    const order = inOrder(sessions());
-    const exit = await this.#prove(order, roll);
-    if (roll !== this.#roll) return;
-    if (exit) return this.#failed(exit);
-    await eachOf(order, AT_ONCE, (session) => this.#follow(session, roll));
-    if (roll !== this.#roll) return;
-    const ms = performance.now() - this.#beganAt;
     const { number: generation } = generations.current;
-    this.#plan.report({ kind: 'rollout.done', generation, ms, sessions: this.#count, paths: this.#paths });
+    const roll = this.#makeRoll(generation);
+    this.#roll = roll;
+    const end = await roll.run(sessions());
+    if (end.kind === 'cancelled') return;
+    if (end.kind === 'failed') return this.#failed(end.exit);
+    const ms = performance.now() - this.#beganAt;
+    report({ kind: 'rollout.done', generation, ms, sessions: end.sessions, paths: this.#paths });
     this.#input('rolled');
   }
 
-  /** Until one session has a backend of the generation that serves, or one that could not: the latter is told. */
-  async #prove(order: Session[], roll: number): Promise<Exit | undefined> {
-    this.#count = 0;
-    for (let session = order.shift(); session; session = order.shift()) {
-      const outcome = await this.#takeUp(session, roll);
-      if (roll !== this.#roll) return undefined;
-      if (outcome.kind === 'failed') return outcome.exit;
-      if (outcome.kind === 'serves') return undefined;
-    }
-    return undefined;
-  }
-
-  async #follow(session: Session, roll: number): Promise<void> {
-    if (roll !== this.#roll || session.state === 'closed') return;
-    const outcome = await this.#takeUp(session, roll);
-    if (roll !== this.#roll || outcome.kind !== 'failed') return;
-    this.#refused.set(session, this.#failureOf(outcome.exit));
-    if (!this.#changing) this.#letGo(session);
-  }
-
-  /** A server that can run only once makes the old one stop first, from then on. */
-  async #takeUp(session: Session, roll: number): Promise<TakenUp> {
-    const outcome = await session.takeUp(this.#how, this.#plan.generations.current.number);
-    if (roll !== this.#roll) return outcome;
-    if (outcome.kind === 'late') return this.#stopFirst(session, roll, outcome.ms);
-    if (outcome.kind === 'failed') return this.#retry(session, roll, outcome);
-    if (outcome.kind === 'serves') this.#count += 1;
-    // A change that has begun meanwhile holds on.
-    if (!this.#changing) session.holdEnds();
-    return outcome;
-  }
-
-  /** What failed for a reason that passes, or that can be removed, is tried again. */
-  async #retry(
-    session: Session,
-    roll: number,
-    failed: Extract<TakenUp, { kind: 'failed' }>,
-  ): Promise<TakenUp> {
-    if (this.#how === 'start-first' && isExclusive(failed.exit))
-      return this.#stopFirst(session, roll, undefined);
-    if (!failed.exit.isBusy || performance.now() - this.#rolledAt > BUSY.most) return failed;
-    await pause(BUSY.every, undefined, { ref: false });
-    return roll === this.#roll ? this.#takeUp(session, roll) : failed;
-  }
-
-  #stopFirst(session: Session, roll: number, late: number | undefined): Promise<TakenUp> {
-    if (this.#how === 'start-first') this.#plan.report({ kind: 'rollout.exclusive', late });
-    this.#how = 'stop-first';
-    return this.#takeUp(session, roll);
+  #makeRoll(generation: number): Roll {
+    const { options, report } = this.#plan;
+    return new Roll({
+      generation,
+      replace: () => this.#replace,
+      runsOnce: (late) => {
+        if (this.#replace === 'start-first') report({ kind: 'rollout.exclusive', late });
+        this.#replace = 'stop-first';
+      },
+      isHolding: () => this.#changing,
+      refusalOf: (exit) => (options.serveOld === 'never' ? this.#failureOf(exit) : undefined),
+    });
   }
 
   #failed(exit: Exit): void {
@@ -314,25 +257,4 @@ export class Rollout {
       return { what: 'still building', why: `${build.name}, ${cause}` };
     return this.#changing ? { what: 'files are still changing', why: cause } : undefined;
   }
-}
-
-/** Whoever has waited longest first, then who was used last. */
-function inOrder(sessions: Iterable<Session>): Session[] {
-  return [...sessions].toSorted((a, b) => {
-    const waited = (a.heldSince ?? Number.POSITIVE_INFINITY) - (b.heldSince ?? Number.POSITIVE_INFINITY);
-    return waited || b.usedAt - a.usedAt;
-  });
-}
-
-/** Runs `act` on each, so many at a time, in order. */
-async function eachOf<T>(
-  items: readonly T[],
-  atOnce: number,
-  act: (item: T) => Promise<void>,
-): Promise<void> {
-  const left = items[Symbol.iterator]();
-  const worker = async () => {
-    for (const item of { [Symbol.iterator]: () => left }) await act(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }

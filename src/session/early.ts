@@ -1,6 +1,6 @@
 // Answers that do not wait for a backend: a client must not give up because the server is being built or starts slowly.
 // What was told so, or by an earlier generation, is put right when a backend is there.
-import type { Backend } from '../backend/backend.js';
+import { type Backend, hasEnded } from '../backend/backend.js';
 import type { RequestId, RequestLine } from '../protocol/jsonrpc.js';
 import { INITIALIZE } from '../protocol/mcp.js';
 import type { Catalog } from './catalog.js';
@@ -85,7 +85,7 @@ export class Early {
     const { catalog, handshake, outbox } = this.#parts;
     const due = await catalog.compare((text) => handshake.ask(backend, text));
     // The next one is asked for what this one did not live to tell.
-    if (backend.hasEnded) this.#isStale = true;
+    if (hasEnded(backend)) this.#isStale = true;
     for (const method of due) outbox.announce(method);
     return [...due];
   }

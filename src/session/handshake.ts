@@ -9,14 +9,13 @@ import {
   type RequestLine,
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
-import { DEFAULT_REVISION, SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE } from '../protocol/mcp.js';
-import { replaceAt } from '../protocol/rewrite.js';
+import { DEFAULT_REVISION } from '../protocol/mcp.js';
 import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
+import { catchUp, introduce, whatIsWrong } from './introduce.js';
+import { Questions } from './questions.js';
+import { afterRequest } from './record.js';
 import { resultOf } from './snapshot.js';
-
-/** Subscriptions that are repeated to the next backend: a record is written with each change of it. */
-const MOST_SUBSCRIPTIONS = 1_000;
 
 export class Handshake {
   readonly #store: Store;
@@ -116,7 +115,7 @@ export class Handshake {
 
   /** Introduces the client to a backend that it has not met; tells the backend when it serves, or that it does not. */
   async repeat(backend: Backend): Promise<void> {
-    settle(backend, await repeatHandshake(backend, this.#questions, () => this.#record));
+    settle(backend, await introduce(backend, this.#questions, () => this.#record));
   }
 
   /**
@@ -153,121 +152,4 @@ function settle(backend: Backend, problem: string | undefined): void {
 export function requestedRevision({ message }: RequestLine): string {
   const requested = param(message, 'protocolVersion');
   return typeof requested === 'string' ? requested : DEFAULT_REVISION;
-}
-
-/** The record after the server accepted a request, or the same record if that changes nothing that lasts. */
-function afterRequest(record: SessionRecord, { message, text }: RequestLine): SessionRecord {
-  switch (message.method) {
-    case SET_LEVEL:
-      return { ...record, setLevel: text };
-    case SUBSCRIBE:
-      return { ...record, subscriptions: newest(record.subscriptions, uriOf(message), text) };
-    case UNSUBSCRIBE:
-      return { ...record, subscriptions: withoutKey(record.subscriptions, uriOf(message)) };
-    default:
-      return record;
-  }
-}
-
-/** Questions of the bridge's own to a backend, under ids that no client uses. */
-class Questions {
-  readonly #open = new Map<
-    string,
-    { backend: Backend; resolve: (answer: ResponseLine | undefined) => void }
-  >();
-  #count = 0;
-
-  /** Sends a request under an id of ours. Resolves with the answer, or undefined when the backend is gone. */
-  ask(backend: Backend, requestText: string): Promise<ResponseLine | undefined> {
-    this.#count += 1;
-    const id = `mcp-bridge:${this.#count}`;
-    return new Promise((resolve) => {
-      this.#open.set(id, { backend, resolve });
-      if (backend.send(replaceAt(requestText, ['id'], JSON.stringify(id))) !== 'sent')
-        this.#settle(id, undefined);
-    });
-  }
-
-  /** Whether the line answers one of ours. */
-  answer(line: ResponseLine): boolean {
-    const { id } = line.message;
-    return typeof id === 'string' && this.#settle(id, line);
-  }
-
-  /** Nothing more will come from this backend. */
-  drop(backend: Backend): void {
-    for (const [id, question] of this.#open) if (question.backend === backend) this.#settle(id, undefined);
-  }
-
-  #settle(id: string, answer: ResponseLine | undefined): boolean {
-    const question = this.#open.get(id);
-    this.#open.delete(id);
-    question?.resolve(answer);
-    return question !== undefined;
-  }
-}
-
-/**
- * Introduces the client to a new backend: `initialize` with the revision agreed on → its result → `initialized` → log
- * level → subscriptions. Strict servers refuse any other order. Resolves with what was wrong, or undefined; a log level
- * or subscription that the new server refuses is no reason not to serve.
- * `record` is asked for late: the client may say `initialized` meanwhile.
- */
-async function repeatHandshake(
-  backend: Backend,
-  questions: Questions,
-  record: () => SessionRecord,
-): Promise<string | undefined> {
-  const answer = await questions.ask(backend, pinned(record()));
-  return whatIsWrong(answer) ?? (await catchUp(backend, questions, record));
-}
-
-function whatIsWrong(answer: ResponseLine | undefined): string | undefined {
-  if (!answer) return 'it ended';
-  return 'error' in answer.message ? `it refused initialize: ${answer.message.error.message}` : undefined;
-}
-
-async function catchUp(
-  backend: Backend,
-  questions: Questions,
-  record: () => SessionRecord,
-): Promise<undefined> {
-  const { initialized } = record();
-  if (initialized !== undefined) backend.send(initialized);
-  for (const text of lasting(record())) await questions.ask(backend, text);
-  // The client said it meanwhile, when this backend could not be told yet.
-  const late = record().initialized;
-  if (initialized === undefined && late !== undefined) backend.send(late);
-  return undefined;
-}
-
-/** The client's own `initialize`, with the revision that was agreed on: a newer server must not choose another. */
-function pinned({ initialize, revision }: SessionRecord): string {
-  return revision === undefined
-    ? initialize
-    : replaceAt(initialize, ['params', 'protocolVersion'], JSON.stringify(revision));
-}
-
-function lasting({ setLevel, subscriptions }: SessionRecord): string[] {
-  return [...(setLevel === undefined ? [] : [setLevel]), ...subscriptions.values()];
-}
-
-function uriOf(message: { params?: unknown }): string {
-  return String(param(message, 'uri'));
-}
-
-/** With one more at the end; of too many, without the oldest. */
-function newest(map: ReadonlyMap<string, string>, key: string, text: string): ReadonlyMap<string, string> {
-  const copy = new Map(map);
-  copy.delete(key);
-  copy.set(key, text);
-  const [oldest] = copy.keys();
-  if (copy.size > MOST_SUBSCRIPTIONS && oldest !== undefined) copy.delete(oldest);
-  return copy;
-}
-
-function withoutKey<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
-  const copy = new Map(map);
-  copy.delete(key);
-  return copy;
 }

@@ -9,7 +9,7 @@ import {
 } from '../protocol/jsonrpc.js';
 import { PROGRESS } from '../protocol/mcp.js';
 import { heldTooLong, OVERLOADED, type WaitingFor } from './failures.js';
-import type { Stream } from './outbox.js';
+import type { Stream } from './stream.js';
 
 /** A request or notification that waits. */
 export type Held = HeldRequest | HeldNotification;

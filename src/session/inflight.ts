@@ -14,7 +14,7 @@ import {
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
 import { replaceAt, valueAt } from '../protocol/rewrite.js';
-import type { Stream } from './outbox.js';
+import type { Stream } from './stream.js';
 
 /** A request of the client that a backend has. */
 export interface Sent {

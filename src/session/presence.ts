@@ -1,5 +1,5 @@
 // Whether anybody is there: what makes a session idle, and what a machine that slept does to that.
-import type { Stream } from './outbox.js';
+import type { Stream } from './stream.js';
 
 /** A client that left before `initialize` was answered, and did not come back for so long, has given up (ms). */
 const RESUME_BUDGET = 10_000;

@@ -1,7 +1,7 @@
 // Which stream a message of a backend belongs to. stdio does not say what a message is about, so this is a rule.
 import type { Line } from '../protocol/jsonrpc.js';
 import { isObject, param } from '../protocol/jsonrpc.js';
-import type { Stream } from './outbox.js';
+import type { Stream } from './stream.js';
 
 export interface Roads {
   /** The streams of the requests in flight, oldest request first. */

@@ -14,12 +14,12 @@ import type { SessionRecord } from '../store/store.js';
 import { STOPPED } from './failures.js';
 import type { HeldRequest } from './hold.js';
 import { Life } from './life.js';
-import type { Connection, NoStream, Stream } from './outbox.js';
 import type { Parts } from './parts.js';
 import type { Seeker } from './places.js';
 import type { SessionPlan, TakenUp } from './plan.js';
 import { isQuick } from './snapshot.js';
 import type { SessionInput, SessionState } from './state.js';
+import type { Connection, NoStream, Stream } from './stream.js';
 
 /** A use of the session is on record after so long at the latest (ms). */
 const KEEP_USE_EVERY = 60_000;

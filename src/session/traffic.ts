@@ -16,8 +16,9 @@ import { CANCELLED, INITIALIZE, isListChanged, PROGRESS } from '../protocol/mcp.
 import { lostWith, takenBackText } from './failures.js';
 import type { HeldRequest } from './hold.js';
 import { type Asked, InFlight, type Sent } from './inflight.js';
-import type { Outbox, Stream } from './outbox.js';
+import type { Outbox } from './outbox.js';
 import { routeOf } from './route.js';
+import type { Stream } from './stream.js';
 
 const ASKED_TOO_MUCH = 'The client has not answered the last 1,000 requests; no more are passed on.';
 

@@ -1,5 +1,5 @@
 // Lines of a file: read a piece at a time, because a file may be larger than a string can be; written whole.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 
 const NEWLINE = 0x0a;
 const READ = 1024 * 1024;
@@ -70,6 +70,21 @@ function writeLinesTo(fd: number, lines: Iterable<string>): number {
     text = '';
   }
   return written + writeText(fd, text);
+}
+
+/** Opens a file to be appended to, or makes one; `size`: how long it is (bytes). */
+export function openToAppend(file: string): { fd: number; size: number } {
+  const fd = openSync(file, 'a', PRIVATE_FILE);
+  return { fd, size: fstatSync(fd).size };
+}
+
+/** Closes it if it is open. Never throws: what cannot be closed is closed. */
+export function letGo(fd: number | undefined): void {
+  try {
+    if (fd !== undefined) closeSync(fd);
+  } catch {
+    // There is nothing better to do.
+  }
 }
 
 /** Writes all of a text, in one call unless the system takes only a part of it; returns how many bytes it takes. */

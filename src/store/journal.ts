@@ -1,7 +1,7 @@
 // A file of lines that only grows, until it is rewritten. What it was given before a SIGKILL is in it.
-import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { codeOf } from './error-code.js';
-import { PRIVATE_FILE, readLines, writeLines, writeText } from './file-lines.js';
+import { letGo, openToAppend, readLines, writeLines, writeText } from './file-lines.js';
 
 /** What was found in a journal. */
 export interface Found {
@@ -106,16 +106,13 @@ export class Journal {
   }
 
   #opened(): number {
-    if (this.#fd !== undefined) return this.#fd;
-    this.#fd = openSync(this.#file, 'a', PRIVATE_FILE);
-    this.#size = fstatSync(this.#fd).size;
+    if (this.#fd === undefined) ({ fd: this.#fd, size: this.#size } = openToAppend(this.#file));
     return this.#fd;
   }
 
   #letGo(): void {
-    const fd = this.#fd;
+    letGo(this.#fd);
     this.#fd = undefined;
-    if (fd !== undefined) attempt(() => closeSync(fd));
   }
 
   /** What was read of it before the fault is in no file then. */

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isObject, parseJson } from '../protocol/jsonrpc.js';
+import { isRunningSince, startOf } from '../system/started.js';
 import { codeOf } from './error-code.js';
 import { PRIVATE_FILE } from './file-lines.js';
-import { isRunning, startOf } from './running.js';
 
 /** Who has a lock. */
 export interface Holder {
@@ -43,7 +43,7 @@ export function takeLock(file: string, project: string): LockResult {
     const found = readText(file);
     if (found === undefined) continue;
     const holder = holderIn(found);
-    if (holder && isRunning(holder.pid, holder.started)) return { ok: false, holder };
+    if (holder && isRunningSince(holder.pid, holder.started)) return { ok: false, holder };
     if (!holder && isYoung(file)) pause();
     else removeStale(file, found, own.key);
   }
@@ -53,7 +53,7 @@ export function takeLock(file: string, project: string): LockResult {
 /** Who has the lock now, if somebody has. */
 export function holderOf(file: string): Holder | undefined {
   const holder = holderIn(readText(file) ?? '');
-  return holder && isRunning(holder.pid, holder.started) ? holder : undefined;
+  return holder && isRunningSince(holder.pid, holder.started) ? holder : undefined;
 }
 
 /** Makes the file with its text, both at once; false if there is one. */

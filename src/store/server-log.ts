@@ -1,7 +1,7 @@
 // What servers say on stderr, on disk: the last of it.
-import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import path from 'node:path';
-import { PRIVATE_FILE, writeText } from './file-lines.js';
+import { letGo, openToAppend, writeText } from './file-lines.js';
 import { SERVER_LOG, SERVER_OLD_LOG } from './names.js';
 
 /** Bytes. */
@@ -51,19 +51,12 @@ export class ServerLog {
   }
 
   #opened(): number {
-    if (this.#fd !== undefined) return this.#fd;
-    this.#fd = openSync(this.#file, 'a', PRIVATE_FILE);
-    this.#size = fstatSync(this.#fd).size;
+    if (this.#fd === undefined) ({ fd: this.#fd, size: this.#size } = openToAppend(this.#file));
     return this.#fd;
   }
 
   #letGo(): void {
-    const fd = this.#fd;
+    letGo(this.#fd);
     this.#fd = undefined;
-    try {
-      if (fd !== undefined) closeSync(fd);
-    } catch {
-      // It is closed then.
-    }
   }
 }

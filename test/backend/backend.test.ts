@@ -2,7 +2,8 @@
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ChildBackend } from '../../src/backend/backend.js';
+import { hasEnded } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { FakeChildren } from '../helpers/fake-child.js';
 import { isAlive, type Process, untilGone } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
@@ -48,7 +49,7 @@ describe('a life', () => {
   test('begins with a process that is sent lines and answers with lines', async () => {
     const life = lives.startFixture('echo', [], { generation: 7 });
     const { backend, reports, states, lines } = life;
-    expect([backend.state, backend.hasEnded, backend.generation]).toEqual(['starting', false, 7]);
+    expect([backend.state, hasEnded(backend), backend.generation]).toEqual(['starting', false, 7]);
     const answer = await lives.ask(life, 'vendor/echo', { text: 'grüße 😀' });
     expect(answer).toBe('{"jsonrpc":"2.0","id":1,"result":{"text":"grüße 😀"}}');
     expect(lines).toEqual([{ kind: 'response', message: JSON.parse(answer), text: answer }]);

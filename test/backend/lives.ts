@@ -1,7 +1,8 @@
 // Backends on real processes: started, listened to, spoken to, and none left behind.
 import { inspect } from 'node:util';
 import { onTestFailed } from 'vitest';
-import { type Backend, type BackendReport, ChildBackend } from '../../src/backend/backend.js';
+import type { Backend, BackendReport } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import type { ChildGuard } from '../../src/backend/tree.js';
 import type { Line } from '../../src/protocol/jsonrpc.js';

@@ -1,6 +1,7 @@
 // Several sessions at one backend: who sits where, and when a process is started and ended.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Backend, type BackendReport, ChildBackend } from '../../src/backend/backend.js';
+import type { Backend, BackendReport } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { Pool } from '../../src/backend/pool.js';
 import { Starts } from '../../src/backend/starts.js';
 import { Supervisor } from '../../src/backend/supervisor.js';

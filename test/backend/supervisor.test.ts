@@ -1,6 +1,7 @@
 // Which backend serves, when the next one starts, and what a release leaves behind: nothing.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Backend, ChildBackend } from '../../src/backend/backend.js';
+import type { Backend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { loadSpawn, type Spawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import { describeExit, Starts } from '../../src/backend/starts.js';
 import { Supervisor } from '../../src/backend/supervisor.js';

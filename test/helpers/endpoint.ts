@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { ChildBackend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { loadSpawn, type SpawnSpec } from '../../src/backend/spawn.js';
 import { Starts } from '../../src/backend/starts.js';
 import { parseArgv } from '../../src/commands/argv.js';

@@ -1,7 +1,7 @@
 // A session on a stage: the real session, supervisor and backends between a server and a client that the test plays.
 // Time stands still until the test lets it pass.
 import { expect, vi } from 'vitest';
-import { ChildBackend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { Starts } from '../../src/backend/starts.js';
 import {
   asLine,
@@ -11,12 +11,12 @@ import {
   type RequestId,
   requestText,
 } from '../../src/protocol/jsonrpc.js';
-import type { Connection, NoStream, Stream } from '../../src/session/outbox.js';
 import { Places } from '../../src/session/places.js';
 import type { SessionPlan, SessionReport, Standing } from '../../src/session/plan.js';
 import { newRecord } from '../../src/session/record.js';
 import { Session } from '../../src/session/session.js';
 import { Snapshots } from '../../src/session/snapshot.js';
+import type { Connection, NoStream, Stream } from '../../src/session/stream.js';
 import { MemoryStore } from '../../src/store/memory.js';
 import type { SessionRecord } from '../../src/store/store.js';
 import { type FakeChild, FakeChildren, mcpServer } from './fake-child.js';

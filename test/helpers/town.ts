@@ -1,7 +1,7 @@
 // All sessions of one server on a stage: the real registry, between servers and clients that the test plays. Time stands
 // still until the test lets it pass.
 import { expect, vi } from 'vitest';
-import { ChildBackend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, notificationText, type RequestId, requestText } from '../../src/protocol/jsonrpc.js';
 import { type NoSession, type Purpose, Registry, type RegistryPlan } from '../../src/session/registry.js';

@@ -1,6 +1,6 @@
 // All sessions of one server: each with a backend of its own, found by its id for as long as it lives.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ChildBackend } from '../../src/backend/backend.js';
+import { ChildBackend } from '../../src/backend/child.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, requestText } from '../../src/protocol/jsonrpc.js';
 import { type NoSession, Registry } from '../../src/session/registry.js';

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { holderOf, takeLock } from '../../src/store/lock.js';
-import { isRunning, startOf } from '../../src/store/running.js';
+import { isRunningSince, startOf } from '../../src/system/started.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 vi.mock('node:fs', async (original) => {
@@ -111,10 +111,10 @@ test('a lock in a folder that is not there is an error', () => {
 });
 
 test('a process runs that started when it is said to have; of one that is not known, any does', () => {
-  expect(isRunning(process.pid, startOf(process.pid))).toBe(true);
-  expect(isRunning(process.pid, undefined)).toBe(true);
-  expect(isRunning(NOBODY, undefined)).toBe(false);
+  expect(isRunningSince(process.pid, startOf(process.pid))).toBe(true);
+  expect(isRunningSince(process.pid, undefined)).toBe(true);
+  expect(isRunningSince(NOBODY, undefined)).toBe(false);
   if (process.platform === 'win32') return;
-  expect(isRunning(process.pid, 'before')).toBe(false);
+  expect(isRunningSince(process.pid, 'before')).toBe(false);
   expect(startOf(process.pid)).not.toBe(startOf(1));
 });
