@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN, type Health } from '../helpers/bridge.js';
 import { descendantsOf, isAlive, type Process } from '../helpers/processes.js';
+import { until } from '../helpers/until.js';
 import type { Outage } from './history.js';
 
 export interface LivesPlan {
@@ -33,7 +34,6 @@ export interface Weight {
 const ESTABLISHED = '01';
 const LISTENING = '0A';
 
-const START_DEADLINE = 15_000;
 const STOP_DEADLINE = 15_000;
 const GONE_DEADLINE = 10_000;
 
@@ -152,21 +152,17 @@ export class BridgeLives {
   }
 
   async #untilUp(): Promise<void> {
-    const deadline = performance.now() + START_DEADLINE;
-    for (;;) {
-      const health = await this.health().catch(() => undefined);
-      if (health) break;
-      if (performance.now() > deadline || this.#child?.exitCode !== null)
-        throw new Error(`The bridge does not start (exit ${this.#child?.exitCode}).`);
-      await sleep(10);
-    }
+    const child = this.#child;
+    const answersOrEnds = async () => child?.exitCode !== null || this.health();
+    await until(answersOrEnds, 'the bridge');
+    if (child?.exitCode !== null) throw new Error(`The bridge does not start (exit ${child?.exitCode}).`);
     this.#isUp = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   async #watchOrphans(orphans: readonly Process[], since: number): Promise<void> {
     const left = () => orphans.filter(isAlive);
-    while (left().length > 0 && Date.now() - since < GONE_DEADLINE) await sleep(50);
+    await until(() => left().length === 0, 'their end', { most: GONE_DEADLINE, every: 50 }).catch(() => {});
     this.orphans.push({ ms: Date.now() - since, left: left().length });
     for (const { pid } of left()) process.kill(pid, 'SIGKILL');
   }

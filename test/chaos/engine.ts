@@ -1,6 +1,6 @@
 // Clients that call without a pause, and blows that fall on what is between them and their servers; then the ledger.
 import { writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../helpers/until.js';
 import { BridgeLives, findPort, type Weight } from './bridge-lives.js';
 import { makeChance, seedOf } from './chance.js';
 import type { History } from './history.js';
@@ -139,12 +139,9 @@ class Chaos {
   /** Sockets that were closed a moment ago are given time to go. */
   async #weigh(): Promise<Weight> {
     const most = (this.#weights[0]?.files.length ?? Number.POSITIVE_INFINITY) + GROWTH.files;
-    const deadline = performance.now() + GOING;
-    for (;;) {
-      const weight = this.#bridge.weigh();
-      if (weight.files.length <= most || performance.now() > deadline) return weight;
-      await sleep(100);
-    }
+    const isLight = () => this.#bridge.weigh().files.length <= most;
+    await until(isLight, 'sockets to go', { most: GOING, every: 100 }).catch(() => {});
+    return this.#bridge.weigh();
   }
 
   conclude(ended: string, kills: boolean): void {

@@ -1,5 +1,6 @@
 // One round: every slot has a client that calls, blows fall by the schedule; then all are asked once more, and leave.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../helpers/until.js';
 import type { BridgeLives } from './bridge-lives.js';
 import { makeChance, seedOf } from './chance.js';
 import { type ChaosClient, type Kind, openClient } from './clients.js';
@@ -30,8 +31,6 @@ const END_DEADLINE = 100_000;
 const QUIET_DEADLINE = 20_000;
 /** A process of the bridge's own, which is to outlive it by a moment. */
 const WATCHDOGS = 1;
-/** From the last save to the last calls (ms). */
-const LAST_CALLS_AFTER = 600;
 
 export class Round {
   readonly exchanges: Exchange[] = [];
@@ -74,7 +73,7 @@ export class Round {
       makeChance(seed),
     );
     const slots = Promise.all(this.#slots.map((slot) => this.#occupy(slot)));
-    await this.#inTime(this.#untilOpen(), 'all clients have a session');
+    await this.#untilOpen();
     await this.#storm.run(schedule, seconds * 1000);
     this.#isOver = true;
     await this.#bridge.whenUp();
@@ -88,22 +87,23 @@ export class Round {
 
   /** Waits until the bridge has nothing to do; tells what it still has when that takes too long. `unknown`: sessions that nobody can end. */
   async untilQuiet(unknown: number): Promise<string[]> {
-    const deadline = performance.now() + QUIET_DEADLINE;
-    for (;;) {
+    const isQuiet = async () => {
       const { sessions, jobs, backend } = await this.#bridge.health();
-      const left = this.#bridge.look();
-      const isQuiet =
+      const pids = this.#bridge.look().map(({ pid }) => pid);
+      const isIdle =
         sessions.total <= unknown && sessions.connected === 0 && jobs.pending + jobs.running === 0;
-      if (isQuiet && backend.pids.length === 0 && left.length <= WATCHDOGS) return [];
-      const pids = left.map(({ pid }) => pid);
-      if (performance.now() > deadline)
-        return [`not quiet: ${JSON.stringify({ sessions, unknown, jobs, pids, backends: backend.pids })}`];
-      await sleep(50);
-    }
+      if (isIdle && backend.pids.length === 0 && pids.length <= WATCHDOGS) return true;
+      throw new Error(JSON.stringify({ sessions, unknown, jobs, pids, backends: backend.pids }));
+    };
+    return until(isQuiet, 'quiet', { most: QUIET_DEADLINE, every: 50 }).then(
+      () => [],
+      (error) => [messageOf(error)],
+    );
   }
 
   async #untilOpen(): Promise<void> {
-    while (this.#slots.some(({ client }) => !client)) await sleep(20);
+    const all = () => this.#slots.every(({ client }) => client);
+    await until(all, 'a session for each client', { most: END_DEADLINE, every: 20 });
   }
 
   /** One client after the other, until the round is over. */
@@ -156,8 +156,9 @@ export class Round {
 
   /** When all is calm again, every client's call is answered by the newest code. */
   async #askAll(): Promise<void> {
+    const before = await this.#generation();
     this.#storm.save(true, false);
-    await sleep(LAST_CALLS_AFTER);
+    await until(async () => (await this.#generation()) > before, 'the last save');
     const asked = this.#slots.map(async (slot) => {
       if (!slot.client) return;
       const { outcome, text } = await this.workload.call(slot.client, {
@@ -168,6 +169,10 @@ export class Round {
       if (outcome !== 'result') this.complaints.push(`${slot.client.name}: the last call failed: ${text}`);
     });
     await this.#inTime(Promise.all(asked), 'the last calls are answered');
+  }
+
+  async #generation(): Promise<number> {
+    return (await this.#bridge.health()).backend.generation;
   }
 
   async #leave(slot: Slot): Promise<void> {

@@ -44,6 +44,7 @@ export interface Health {
   readonly backend: {
     readonly state: string;
     readonly pids: readonly number[];
+    readonly generation: number;
     readonly restarts: number;
     readonly last_exit: { readonly how: string; readonly stderr: readonly string[] } | null;
   };

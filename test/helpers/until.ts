@@ -5,8 +5,8 @@ import { inspect } from 'node:util';
 const { setTimeout } = globalThis;
 const now = performance.now.bind(performance);
 
-const DEADLINE = 15_000;
-const POLL = 5;
+/** When it gives up, and how often it asks (ms). */
+const WAIT = { most: 15_000, every: 5 };
 
 /**
  * Waits until `condition` gives something that is not false, null or undefined, and gives that back.
@@ -16,13 +16,15 @@ const POLL = 5;
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
+  wait: Partial<typeof WAIT> = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const deadline = now() + DEADLINE;
+  const { most, every } = { ...WAIT, ...wait };
+  const deadline = now() + most;
   for (;;) {
     const { value, seen } = await look(condition);
     if (isThere(value)) return value;
-    if (now() > deadline) throw new Error(`Waited ${DEADLINE / 1000} s for ${what}; last seen: ${seen}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL));
+    if (now() > deadline) throw new Error(`Waited ${most / 1000} s for ${what}; last seen: ${seen}`);
+    await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
 
