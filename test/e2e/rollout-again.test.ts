@@ -1,8 +1,8 @@
 // A save while the one before it is still on its way: the last code wins, whatever stage the first had come to.
 import { expect, it } from 'vitest';
 import { connectV1, connectV2, type TestClient } from '../helpers/client.js';
-import { code, type Project, startProject } from '../helpers/edited-project.js';
 import { startLoad } from '../helpers/load.js';
+import { code, type Project, startProject } from '../helpers/project.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 

@@ -1,18 +1,13 @@
 // A build between the save and the server: its errors are the answer, and clients do not wait for it where they need not.
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
 import { isAlive, untilGone } from '../helpers/processes.js';
+import { SERVERS, save as saveFile } from '../helpers/project.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
-
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
-/** What passes between a save and the call that must meet it (ms). */
-const AFTER_SAVE = 50;
 
 const SERVER = `import { readFileSync } from 'node:fs';
 import { makeEcho } from '../lib/echo.mjs';
@@ -69,10 +64,7 @@ async function startProject(version: string, options: readonly string[] = []): P
   return { folder, gate, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
 }
 
-async function save({ folder }: Project, version: string): Promise<void> {
-  folder.write('src/version.txt', `${version}\n`);
-  await pause(AFTER_SAVE);
-}
+const save = (project: Project, version: string) => saveFile(project, `${version}\n`, 'src/version.txt');
 
 async function wordsOf(call: Promise<string>): Promise<string> {
   return await call.then(

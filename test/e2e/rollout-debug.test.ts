@@ -1,8 +1,8 @@
 // A server under a debugger: it owns the debugger's port, and may stand still for as long as somebody looks at it.
 import { expect, it } from 'vitest';
 import { connectV1, connectV2 } from '../helpers/client.js';
-import { code, type Project, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
 import { freePort } from '../helpers/free-port.js';
+import { code, type Project, save, startProject, untilRolledOut } from '../helpers/project.js';
 
 /** Limits that each start and each call here exceeds. */
 const LIMITS = ['--start-timeout', '300ms', '--drain-timeout', '300ms'];

@@ -1,18 +1,11 @@
 // Servers that can run only once: they own a port, or a lock. The old one stops first, and that is said once.
 import { utimesSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { connectV1, connectV2 } from '../helpers/client.js';
-import { claimPort, code, freePort, type Project, startProject } from '../helpers/project.js';
+import { freePort } from '../helpers/free-port.js';
+import { afterSave, claimPort, code, save, startProject } from '../helpers/project.js';
 
-/** What passes between a save and the call that must meet it (ms). */
-const AFTER_SAVE = 50;
 const SAID = 'The server can run only once';
-
-async function save({ folder }: Project, source: string): Promise<void> {
-  folder.write('server.mjs', source);
-  await pause(AFTER_SAVE);
-}
 
 it('a server that owns a port is stopped before the next one starts, and that is said once [rollout.exclusive]', async () => {
   const claim = claimPort(await freePort());
@@ -72,7 +65,7 @@ it('a second session is told that the server can run only once, the first one go
 
 it('code that becomes exclusive with two sessions: one serves, the other is told [rollout.exclusive]', async () => {
   const claim = claimPort(await freePort());
-  await using project = await startProject(code(1, ''));
+  await using project = await startProject(code(1));
   await using one = await connectV1(project.bridge.url);
   await using two = await connectV2(project.bridge.url);
   await save(project, code(2, claim));
@@ -92,14 +85,14 @@ it('code that becomes exclusive with two sessions: one serves, the other is told
 
 it('a session that could not take the new code up does not go back to the old after a touch [call.hold]', async () => {
   const claim = claimPort(await freePort());
-  await using project = await startProject(code(1, ''));
+  await using project = await startProject(code(1));
   await using one = await connectV1(project.bridge.url);
   await using two = await connectV2(project.bridge.url);
   await save(project, code(2, claim));
   await project.bridge.untilSaid('Generation 2 serves');
 
   utimesSync(project.folder.at('server.mjs'), new Date(), new Date());
-  await pause(AFTER_SAVE);
+  await afterSave();
   const told = await Promise.all(
     [one, two].map((client) => client.call('version').catch((error: Error) => error.message)),
   );
@@ -107,13 +100,13 @@ it('a session that could not take the new code up does not go back to the old af
 });
 
 it('new code that is broken does not make the old one stop [rollout.proof]', async () => {
-  await using project = await startProject(code(1, ''));
+  await using project = await startProject(code(1));
   await using client = await connectV1(project.bridge.url);
   const pid = await client.call('pid');
-  await save(project, `${code(2, '')}\nthrow new Error('port of no interest');\n`);
+  await save(project, `${code(2)}\nthrow new Error('port of no interest');\n`);
   await expect(client.call('version')).rejects.toThrow('Not run: the new code does not start (exit 1)');
   expect(project.bridge.lines.filter(({ msg }) => msg.startsWith(SAID))).toEqual([]);
-  await save(project, code(1, ''));
+  await save(project, code(1));
   expect(await client.call('version')).toBe('1');
   expect(pid).toMatch(/^\d+$/);
 });

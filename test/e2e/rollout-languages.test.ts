@@ -2,18 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, type Connect, connectV1, connectV2, type TestClient } from '../helpers/client.js';
+import { save } from '../helpers/project.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 
 const TSX = fileURLToPath(new URL('../../node_modules/.bin/tsx', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('../../fixtures', import.meta.url));
 const MARK = 'A new tool goes above this line.';
-/** What passes between a save and the call that must meet it (ms). */
-const AFTER_SAVE = 50;
 /** A compiler on a busy machine. */
 const COMPILED = 120_000;
 const TIMES = { timeout: 60_000 };
@@ -45,14 +43,8 @@ async function insert({ folder }: Project, file: string, line: string): Promise<
   const before = folder.read(file);
   const [marked] = /^.*A new tool goes above this line\.$/m.exec(before) ?? [];
   expect(marked, MARK).toBeDefined();
-  folder.write(file, before.replace(marked ?? '', `${line}\n${marked}`));
-  await pause(AFTER_SAVE);
+  await save({ folder }, before.replace(marked ?? '', `${line}\n${marked}`), file);
   return before;
-}
-
-async function save({ folder }: Project, file: string, text: string): Promise<void> {
-  folder.write(file, text);
-  await pause(AFTER_SAVE);
 }
 
 async function toolsOf(client: TestClient): Promise<string[]> {
@@ -102,7 +94,7 @@ async function addBreakAndFix(connect: Connect): Promise<void> {
   expect(words).not.toContain('Compiling');
   expect(await toolsOf(client)).toEqual(['greet', 'shout']);
 
-  await save(project, MAIN, good);
+  await save(project, good, MAIN);
   expect(await client.call('shout', { name: 'Bob' }, TIMES)).toBe('BOB!');
   expect(client.sessionId).toBe(id);
   // Cargo is not among what runs: nobody waits for its lock.
@@ -135,7 +127,7 @@ describe(`cargo run${CARGO}`, () => {
       for (const { pid } of project.bridge.look()) process.kill(pid, 'SIGKILL');
       await project.bridge.untilSaid('server ended (SIGKILL)');
       await firstAnswer(client);
-      await save(project, MAIN, good);
+      await save(project, good, MAIN);
       await firstAnswer(client);
     },
     COMPILED,
@@ -160,7 +152,7 @@ describe(`cargo run${CARGO}`, () => {
       await using late = await connectV2(project.bridge.url);
       expect(await wordsOf(late.call('greet', { name: 'Ada' }, TIMES))).toContain('error[E0308]');
 
-      await save(project, MAIN, good);
+      await save(project, good, MAIN);
       await firstAnswer(client);
       await firstAnswer(late);
     },
@@ -190,7 +182,7 @@ describe(`python3 server.py${PYTHON}`, () => {
       expect(words).toContain('SyntaxError');
       expect(await toolsOf(client)).toEqual(['greet', 'shout']);
 
-      await save(project, 'server.py', good);
+      await save(project, good, 'server.py');
       expect(await client.call('shout', { name: 'Bob' })).toBe('BOB!');
       expect(client.sessionId).toBe(id);
     },
@@ -219,7 +211,7 @@ describe('tsx server.ts', () => {
       expect(words).toContain('Unexpected ","');
       expect(await toolsOf(client)).toEqual(['greet', 'shout']);
 
-      await save(project, 'server.ts', good);
+      await save(project, good, 'server.ts');
       expect(await client.call('shout', { name: 'Bob' })).toBe('BOB!');
       expect(client.sessionId).toBe(id);
     },

@@ -1,7 +1,7 @@
 // A server that waits in silence for what the old one holds: nothing but the time tells, and then the old one stops first.
 import { expect, it } from 'vitest';
 import { connectV2 } from '../helpers/client.js';
-import { code, save, startProject } from '../helpers/edited-project.js';
+import { code, save, startProject } from '../helpers/project.js';
 
 /** Waits for a lock of its own project, and holds it to its end. */
 const WAIT_FOR_LOCK = `

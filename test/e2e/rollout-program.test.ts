@@ -1,11 +1,10 @@
 // A program is what is watched and run: it is replaced while a linker, or a copy, still writes it.
 import { closeSync, cpSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { startBridge } from '../helpers/bridge.js';
 import { connectV1 } from '../helpers/client.js';
-import { AFTER_SAVE, code, SERVERS } from '../helpers/edited-project.js';
+import { afterSave, code, SERVERS } from '../helpers/project.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 /** A shell is as good a program as any: what stands behind the end of its code means nothing to it. */
@@ -33,7 +32,7 @@ it.skipIf(process.platform !== 'linux')(
     folder.remove('server');
     const file = openSync(folder.at('server'), 'w', 0o755);
     writeSync(file, PROGRAM, 0, half);
-    await pause(AFTER_SAVE);
+    await afterSave();
     const answer = client.call('version');
     await bridge.untilSaid('ETXTBSY');
     writeSync(file, PROGRAM, half);

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
-import { AFTER_SAVE, code, rollouts, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
+import { afterSave, code, rollouts, save, startProject, untilRolledOut } from '../helpers/project.js';
 import { call, makeClient, rpc, textOf } from '../helpers/raw-http.js';
 import { connectMany, countLost, rollOutUnderLoad, strictCode } from '../helpers/rollouts.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
@@ -114,10 +114,10 @@ it('a touch that changes nothing keeps the process [watch.settle]', async () => 
   const pid = await client.call('pid');
 
   utimesSync(project.folder.at('server.mjs'), new Date(), new Date());
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('pid')).toBe(pid);
   project.folder.replace('server.mjs', code(1));
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('pid')).toBe(pid);
 
   // What the next change counts up tells that there was none before.
@@ -147,14 +147,14 @@ it('a save that is moved into place, and a file of the library, count as well [w
   await using client = await connectV2(project.bridge.url);
 
   project.folder.replace('server.mjs', code(2));
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('version')).toBe('2');
   const tools = readFileSync(project.folder.at('lib/echo-tools.mjs'), 'utf8');
   project.folder.write(
     'lib/echo-tools.mjs',
     tools.replace('({ text }) => text', '({ text }) => text.toUpperCase()'),
   );
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('echo', { text: 'loud' })).toBe('LOUD');
   expect(readdirSync(project.folder.path).sort()).toEqual(['lib', 'package.json', 'server.mjs']);
 });
@@ -165,7 +165,7 @@ it('what a script imports from outside of its folder counts, the data beside it 
   await using client = await connectV1(project.bridge.url);
   const pid = await client.call('pid');
   project.folder.write('data/notes.json', '[]');
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('pid')).toBe(pid);
 
   const tools = project.folder.read('lib/echo-tools.mjs');
@@ -173,7 +173,7 @@ it('what a script imports from outside of its folder counts, the data beside it 
     'lib/echo-tools.mjs',
     tools.replace('({ text }) => text', '({ text }) => text.toUpperCase()'),
   );
-  await pause(AFTER_SAVE);
+  await afterSave();
   expect(await client.call('echo', { text: 'loud' })).toBe('LOUD');
   await untilRolledOut(project, 2);
   expect(rollouts(project)).toEqual([2]);
@@ -317,7 +317,7 @@ it('git checks four hundred files out, and that is one rollout, each time [watch
     ['two', '2'],
   ] as const) {
     git('checkout', '--quiet', branch);
-    await pause(AFTER_SAVE);
+    await afterSave();
     expect(await client.call('version')).toBe(version);
   }
   await untilRolledOut(project, 4);

@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, fixture, startBridge } from '../helpers/bridge.js';
 import { CLIENTS, connectV1, connectV2, type TestClient } from '../helpers/client.js';
+import { freePort } from '../helpers/free-port.js';
 import { findProcess, untilGone } from '../helpers/processes.js';
-import { claimPort, code, freePort, type Project, startProject } from '../helpers/project.js';
+import { claimPort, code, type Project, startProject } from '../helpers/project.js';
 import { makeClient, type Reply, rpc } from '../helpers/raw-http.js';
 import { until } from '../helpers/until.js';
 
@@ -235,9 +236,9 @@ describe('a rollout of one server for three sessions', () => {
   });
 
   it('start-first: each goes over to the one new process, and its call finishes on the old one [call.drain session.dedicated]', async () => {
-    await using project = await startProject(code(1, ''), SHARED);
+    await using project = await startProject(code(1), SHARED);
     const { clients, calls } = await connectThree(project, 3_000);
-    project.folder.write('server.mjs', code(2, ''));
+    project.folder.write('server.mjs', code(2));
     await project.bridge.untilSaid('Generation 2 serves');
     expect(await Promise.all(clients.map((client) => client.call('version')))).toEqual(['2', '2', '2']);
     expect(new Set(await Promise.all(clients.map((client) => client.call('pid')))).size).toBe(1);
@@ -268,14 +269,14 @@ const BUILD = `node -e "const t = setInterval(() => require('fs').existsSync('go
 
 it('a client connects and lists during a build, and its call waits for the one new server [session.fast session.dedicated]', async () => {
   const options = [...SHARED, '--watch', 'server.mjs', '--build', BUILD];
-  await using project = await startProject(code(1, ''), options);
+  await using project = await startProject(code(1), options);
   project.folder.write('go', '');
   await using one = await connectV2(project.bridge.url);
   const { tools } = await one.listTools();
   expect(await one.call('version')).toBe('1');
 
   rmSync(project.folder.at('go'));
-  project.folder.write('server.mjs', code(2, ''));
+  project.folder.write('server.mjs', code(2));
   await until(() => count(project.bridge, 'Building: ') === 2, 'the second build');
   await using two = await connectV2(project.bridge.url);
   expect((await two.listTools()).tools).toEqual(tools);

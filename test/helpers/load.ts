@@ -1,6 +1,6 @@
 // Clients that call without a pause while the code changes under them, and the books of what became of every call.
 import type { TestClient } from './client.js';
-import { AFTER_SAVE } from './edited-project.js';
+import { AFTER_SAVE } from './project.js';
 
 export interface Load {
   /** How many calls were answered. */

@@ -1,51 +1,94 @@
-// A folder with a server that is edited, and a bridge that watches it.
+// A project that is edited: a copy of the echo server in a folder of its own, and the bridge in front of it.
 import { cpSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type BridgeProcess, startBridge } from './bridge.js';
 import { makeTempFolder, type TempFolder } from './temp-folder.js';
 
-const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
+export const SERVERS = fileURLToPath(new URL('../../fixtures/servers', import.meta.url));
+/** What passes between a save and the call that must meet it (ms). */
+export const AFTER_SAVE = 50;
 
 export interface Project extends AsyncDisposable {
   readonly folder: TempFolder;
   readonly bridge: BridgeProcess;
 }
 
-/** An echo server that tells its version. `claim`: what the server does before it serves. */
-export function code(version: number, claim: string): string {
-  return `
-import { createServer } from 'node:net';
-import { makeEcho } from './lib/echo.mjs';
+export interface ProjectPlan {
+  /** Further files, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly server?: readonly string[];
+}
+
+export interface Code {
+  readonly tool?: string;
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** The server's source: a tool that tells which version this is, after so many ms. */
+export function code(version: number, { tool = 'version', before = '', after = '' }: Code = {}): string {
+  return `import { makeEcho } from './lib/echo.mjs';
 import { say, serve } from './lib/stdio.mjs';
 import { tool } from './lib/tools.mjs';
+${before}
 say('version ${version} starts');
-${claim}
-serve(makeEcho({ tools: [tool('version', 'Which code this is', {}, () => '${version}')] }));
+${after}
+serve(makeEcho({ tools: [${versionTool(version, tool)}] }));
 `;
 }
 
-export function claimPort(port: number): string {
-  return `await new Promise((resolve) => createServer().listen(${port}, '127.0.0.1', resolve));`;
+/** Code that has this port while it runs, and does not start without it. */
+export function claimPort(port: number): Code {
+  return {
+    before: "import { createServer } from 'node:net';",
+    after: `await new Promise((resolve) => createServer().listen(${port}, '127.0.0.1', resolve));`,
+  };
 }
 
-export async function startProject(source: string, options: readonly string[] = []): Promise<Project> {
+export function versionTool(version: number, name = 'version'): string {
+  const run = `({ ms = 0 }) => new Promise((resolve) => setTimeout(resolve, ms, '${version}'))`;
+  return `tool('${name}', 'Which code this is', { 'ms?': 'number' }, ${run})`;
+}
+
+/** Resolves when its files are watched. */
+export async function startProject(
+  source = code(1),
+  options: readonly string[] = [],
+  { files = {}, server = ['node', 'server.mjs'] }: ProjectPlan = {},
+): Promise<Project> {
   const folder = makeTempFolder({
     'server.mjs': source,
     'package.json': '{"name":"project","private":true}\n',
+    ...files,
   });
   cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
-  const bridge = await startBridge({ server: ['node', 'server.mjs'], cwd: folder.path, options });
+  const bridge = await startBridge({ server, cwd: folder.path, options });
   await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
   return { folder, bridge, [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose]() };
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
+/** Resolves when a call must meet what was saved. */
+export async function save(
+  { folder }: Pick<Project, 'folder'>,
+  source: string,
+  file = 'server.mjs',
+): Promise<void> {
+  folder.write(file, source);
+  await afterSave();
+}
+
+/** Resolves when a call must meet what was saved a moment ago. */
+export function afterSave(): Promise<void> {
+  return pause(AFTER_SAVE);
+}
+
+/** The generations that were rolled out, in order. */
+export function rollouts({ bridge }: Project): number[] {
+  return bridge.lines.flatMap(({ msg }) => Number(/^Generation (\d+) serves/.exec(msg)?.[1]) || []);
+}
+
+export function untilRolledOut({ bridge }: Project, generation: number) {
+  return bridge.untilSaid(`Generation ${generation} serves`);
 }

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLIENTS, type TestClient } from './client.js';
-import { type Project, SERVERS, untilRolledOut, versionTool } from './edited-project.js';
 import { type Load, startLoad } from './load.js';
+import { type Project, SERVERS, untilRolledOut, versionTool } from './project.js';
 import { until } from './until.js';
 
 /** The source of the server that refuses calls before `initialized`, and ends where one comes before `initialize`. */

@@ -1,7 +1,7 @@
 // A first build of 40 s, and clients that wait 10 s for `initialize`: they connect, and the tools appear by themselves.
 import { it } from 'vitest';
 import { CLIENTS, type Connect } from '../helpers/client.js';
-import { startProject } from '../helpers/edited-project.js';
+import { startProject } from '../helpers/project.js';
 import { conclude, type Figure, none } from './table.js';
 
 const BUILD_TAKES = 40_000;

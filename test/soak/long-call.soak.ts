@@ -1,8 +1,8 @@
 // A call of two minutes that survives three rollouts, for a client of either SDK.
 import { it } from 'vitest';
 import { CLIENTS } from '../helpers/client.js';
-import { code, save, startProject, untilRolledOut } from '../helpers/edited-project.js';
 import { findProcess, isAlive } from '../helpers/processes.js';
+import { code, save, startProject, untilRolledOut } from '../helpers/project.js';
 import { until } from '../helpers/until.js';
 import { conclude, none } from './table.js';
 

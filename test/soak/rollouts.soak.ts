@@ -1,8 +1,8 @@
 // 200 rollouts of the strict server, eight sessions with a call in flight all the time.
 import { it } from 'vitest';
-import { startProject } from '../helpers/edited-project.js';
 import type { Load } from '../helpers/load.js';
 import { isAlive, weigh } from '../helpers/processes.js';
+import { startProject } from '../helpers/project.js';
 import { connectMany, countLost, rollOutUnderLoad, strictCode } from '../helpers/rollouts.js';
 import { conclude, growth, none } from './table.js';
 
