@@ -22,11 +22,23 @@ export async function main(argv: readonly string[]): Promise<void> {
   // From the first moment: who stops a bridge that has just been started means it.
   const stop = stopOnSignals(parsed.options.drainTimeout);
   try {
-    stop.bridge = await run({ ...parsed, version, env: process.env, folder: process.cwd() });
+    stop.bridge = await run({ ...parsed, version, env: process.env, folder: startFolder() });
     readKeys(stop.bridge);
   } catch (error) {
     if (!(error instanceof BridgeError)) throw error;
     end(process.stderr, `${error.message}\n`, error.exitCode);
+  }
+}
+
+/** Throws a BridgeError where the folder has been removed. */
+function startFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new BridgeError(
+      'The folder that this was started in is gone. Start mcp-bridge in one that is there.',
+      2,
+    );
   }
 }
 

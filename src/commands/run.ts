@@ -31,7 +31,7 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   const env = serverEnv(withoutHandedOver(plan.env), options);
   if (!env.ok) throw new BridgeError(env.message, 2);
   const cwd = path.resolve(folder, options.cwd ?? '.');
-  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isFolder(cwd)) {
     throw new BridgeError(`--cwd: expected a folder, got ${cwd}, which is none.`, 2);
   }
   const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
@@ -58,6 +58,14 @@ export async function run(plan: RunPlan): Promise<Bridge> {
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),
   });
+}
+
+function isFolder(file: string): boolean {
+  try {
+    return statSync(file).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** A socket that a service manager has handed over, if it has. */

@@ -1,9 +1,10 @@
 // Wrong words: one line that says what is wrong, exit code 2, and nothing is started.
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fixture, runToEnd } from '../helpers/bridge.js';
+import { BIN, fixture, runToEnd } from '../helpers/bridge.js';
 
 let folder: string;
 let plainFile: string;
@@ -42,6 +43,11 @@ describe('wrong usage is one line and exit code 2 [cli.usage]', () => {
       ['--cwd', '/no/such/folder', '--', 'node'],
       /^--cwd: expected a folder, got \/no\/such/,
     ],
+    [
+      'a folder of a name that none can have',
+      ['--cwd', 'x'.repeat(5_000), '--', 'node'],
+      /^--cwd: expected a folder, got .*x, which is none\.$/,
+    ],
     ['what is not built', ['--config', 'x', '--', 'node'], /^`--config` is not built yet in this version/],
     ['a command of the bridge’s own that is not built', ['register'], /^`register` is not built yet/],
   ])('%s', async (_, words, expected) => {
@@ -49,6 +55,16 @@ describe('wrong usage is one line and exit code 2 [cli.usage]', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.trimEnd()).toMatch(expected);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it.skipIf(process.platform === 'win32')('a folder that has been removed', () => {
+    const gone = mkdtempSync(path.join(folder, 'gone-'));
+    const words = ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, BIN, '--', 'node'];
+    const { status, stderr } = spawnSync('sh', words, { cwd: gone, encoding: 'utf8' });
+    expect(stderr).toBe(
+      'The folder that this was started in is gone. Start mcp-bridge in one that is there.\n',
+    );
+    expect(status).toBe(2);
   });
 
   it('a bad variable', async () => {
