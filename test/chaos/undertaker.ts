@@ -12,6 +12,11 @@ const READ_DEADLINE = 10_000;
 /** So many of the sessions that were ended are looked at again. */
 const MOST_LOOKS = 10;
 
+function isOpened({ request, events }: Exchange): boolean {
+  const answers = events.flatMap(({ message }) => (message?.kind === 'answer' ? message : []));
+  return request?.method === 'initialize' && answers.some(({ error }) => error === undefined);
+}
+
 export class Undertaker {
   readonly #bridge: BridgeLives;
   readonly #exchanges: Exchange[];
@@ -35,14 +40,11 @@ export class Undertaker {
     await this.end(session);
   }
 
-  /** Ends what a client has left half open; where `initialize` has no answer, there may be no session. */
+  /** Ends what a client has left half open; where `initialize` has no result, there may be no session. */
   async endHalfOpen({ session }: Wire): Promise<void> {
     if (!session) return;
     const opening = this.#exchanges.filter((each) => each.session === session);
-    const isOpen = opening.some(
-      (each) => each.request?.method === 'initialize' && hasAnswerOf(each, each.request.id),
-    );
-    if (isOpen) await this.end(session);
+    if (opening.some(isOpened)) await this.end(session);
     else await this.#statusOf('DELETE', { 'Mcp-Session-Id': session });
   }
 
