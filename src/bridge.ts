@@ -1,4 +1,5 @@
 // The hall: makes each room and joins their doors. Decides nothing.
+import { setTimeout as pause } from 'node:timers/promises';
 import { ChildBackend } from './backend/child.js';
 import { Generations } from './backend/generations.js';
 import { Guard } from './backend/guard.js';
@@ -58,6 +59,9 @@ interface Rooms {
   readonly report: Reporter;
 }
 
+/** Who waits for a server when the bridge begins to serve does not wait for the log to be loaded too (ms). */
+const LOG_AFTER = 30;
+
 /** How often a stop looks whether calls are still in flight (ms). */
 const DRAIN_POLL = 50;
 
@@ -82,11 +86,16 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   if (keep.children !== undefined) await reapLeft(rooms);
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
-  log.begin(await plan.makeReporter());
+  const logged = pause(LOG_AFTER).then(async () => log.begin(await plan.makeReporter()));
+  const stop = makeStop(rooms);
   return {
     restart: () => rollout.force(),
     pause: () => watch.toggle(),
-    ...makeStop(rooms),
+    ...stop,
+    close: async (drain) => {
+      await logged;
+      await stop.close(drain);
+    },
   };
 }
 

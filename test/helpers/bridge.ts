@@ -262,7 +262,7 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 type Surroundings = Pick<BridgePlan, 'env' | 'cwd' | 'leads'>;
 
 function start(words: readonly string[], { env = {}, cwd = ROOT, leads = false }: Surroundings): Child {
-  if (!existsSync(`${ROOT}dist/main.js`)) throw new Error('There is no dist/main.js: run npm run build.');
+  if (!existsSync(`${ROOT}dist/main.cjs`)) throw new Error('There is no dist/main.cjs: run npm run build.');
   // What configures the tests, or a bridge of the developer's, is not for this one.
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('MCP_BRIDGE_'));
   return spawn(process.execPath, [BIN, ...words], {
