@@ -4,10 +4,10 @@ import { ChildBackend } from './backend/child.js';
 import { Generations } from './backend/generations.js';
 import { Guard } from './backend/guard.js';
 import { Pool } from './backend/pool.js';
-import { loadSpawn, type SpawnSpec } from './backend/spawn.js';
+import { loadSpawn, type Spawn, type SpawnSpec } from './backend/spawn.js';
 import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
-import { beginBuild, type Code, type CodeWatch, findCode, watchCode } from './code.js';
+import { beginBuild, type Code, type CodeWatch, codeOf, lookAt, watchCode } from './code.js';
 import { type Endpoint, type ListenPlan, listen } from './http/endpoint.js';
 import { makeHandler, refuseAll } from './http/routes.js';
 import { type Keep, openKeep } from './keep.js';
@@ -65,8 +65,11 @@ const LOG_AFTER = 30;
 /** How often a stop looks whether calls are still in flight (ms). */
 const DRAIN_POLL = 50;
 
-/** Listens, then makes the rooms. Throws a BridgeError if it cannot listen. */
+/** Listens, and makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
+  // What takes a while and needs no port comes first: once the bridge listens it is to serve.
+  const looking = lookAt(plan);
+  const spawn = await loadSpawn();
   const endpoint = await listen(plan.listen);
   const log = new LateReporter();
   const tell = log.report;
@@ -77,8 +80,9 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
     keep.log(told);
     tell(told);
   };
-  const rooms = await makeRooms(plan, endpoint, keep, report);
-  const { code, rollout, watch } = rooms;
+  const code = codeOf(plan, await looking, keep.folder);
+  const rooms = makeRooms(plan, { endpoint, keep, code, spawn, report });
+  const { rollout, watch } = rooms;
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
@@ -120,12 +124,14 @@ async function reapLeft({ guard, report }: Rooms): Promise<void> {
   if (processes.length > 0) report({ kind: 'bridge.reaped', processes });
 }
 
-async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, report: Reporter): Promise<Rooms> {
+type Found = Pick<Rooms, 'endpoint' | 'keep' | 'code' | 'report'> & { readonly spawn: Spawn };
+
+function makeRooms(plan: BridgePlan, found: Found): Rooms {
   const { options, spec } = plan;
+  const { keep, code, spawn, report } = found;
   const guard = new Guard({ mark: keep.mark, file: keep.children });
   // A session that is on record will want a server in a moment.
   if (hasAny(keep.store.records())) guard.arm();
-  const [spawn, code] = await Promise.all([loadSpawn(), findCode(plan, keep.folder)]);
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
@@ -162,7 +168,7 @@ async function makeRooms(plan: BridgePlan, endpoint: Endpoint, keep: Keep, repor
     replace,
   });
   const watch: CodeWatch = watchCode(code, plan, rollout, report);
-  return { keep, endpoint, registry, starts, generations, rollout, code, watch, guard, report };
+  return { ...found, registry, starts, generations, rollout, watch, guard };
 }
 
 function factsOf(

@@ -7,6 +7,7 @@ import type { Options } from './options.js';
 import type { Reporter } from './report/report.js';
 import { type Build, type BuildPlan, runBuild } from './rollout/build.js';
 import { type Inference, infer } from './rollout/infer.js';
+import type { Look } from './rollout/infer-look.js';
 import { look } from './rollout/look.js';
 import type { Rollout } from './rollout/rollout.js';
 import { BUILT } from './store/names.js';
@@ -29,10 +30,14 @@ export interface Code extends Omit<Inference, 'watchesItself'> {
   readonly name: string;
 }
 
-/** What follows from the command, what is on the disk, and what the user said. */
-export async function findCode({ options, spec }: CodePlan, own?: OwnFolder): Promise<Code> {
+/** What there is of the project on the disk. */
+export function lookAt({ spec }: Pick<CodePlan, 'spec'>): Promise<Look> {
+  return look(spec.command, { cwd: spec.cwd, env: spec.env, shell: spec.shell });
+}
+
+/** What follows from the command, what was seen on the disk, and what the user said. */
+export function codeOf({ options, spec }: CodePlan, seen: Look, own?: OwnFolder): Code {
   const name = path.basename(spec.command[0]);
-  const seen = await look(spec.command, { cwd: spec.cwd, env: spec.env, shell: spec.shell });
   const build = options.noWatch ? '' : options.build;
   const artefacts = own && path.join(own, BUILT);
   const inferred = infer(spec.command, seen, { build, shell: spec.shell, artefacts });

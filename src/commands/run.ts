@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
-import { findCode } from '../code.js';
+import { codeOf, lookAt } from '../code.js';
 import { BridgeError } from '../errors.js';
 import type { ListenPlan } from '../http/endpoint.js';
 import type { Options } from '../options.js';
@@ -37,7 +37,8 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
   const spec = { command, cwd, env: env.value, shell: options.shell };
   // A command that is not there yet may come with a change, if something is watched.
-  if (fault && (await findCode({ options, spec })).watch.length === 0) throw new BridgeError(fault, 2);
+  if (fault && codeOf({ options, spec }, await lookAt({ spec })).watch.length === 0)
+    throw new BridgeError(fault, 2);
   const port = choosePort(options, folder, () =>
     options.noPersist ? undefined : rememberedPort(stateOf(plan)),
   );
