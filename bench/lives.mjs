@@ -12,9 +12,13 @@ const REPORT_EVERY = 1_000;
 /** What was in use is given back, and collected, within so long. */
 const SETTLE_MS = 10_000;
 
+/** Between the moment that a bridge listens and a call that finds it loaded (ms). */
+const REST_MS = 1_000;
+
 /**
- * A session is opened, the bridge ends by `how`, another one comes in its place; the session's first call there is timed from
- * the moment that it listens. In turn: how long the server itself takes from its spawn until it has answered `initialize`.
+ * A session is opened, the bridge ends by `how`, another one comes in its place; the session's first call there is timed:
+ * one that is sent in the moment that the bridge listens, and after the same once more one that is sent a second later. In
+ * turn: how long the server itself takes from its spawn until it has answered `initialize`.
  */
 export async function measureWakes({ how, rounds, signal, report }) {
   const project = makeProject();
@@ -27,14 +31,20 @@ export async function measureWakes({ how, rounds, signal, report }) {
       const own = await measureStartTogether(project.file, 1, signal);
       bridge = await startContender(contender, signal);
       const session = await openSession(bridge, signal);
-      await bridge.stop(how);
-      bridge = await startContender(contender, signal);
-      const wake = await measureFirstCall(session, signal);
-      rows.push({ own, wake, listen: bridge.startMs });
+      const restart = async () => {
+        await bridge.stop(how);
+        bridge = await startContender(contender, signal);
+      };
+      await restart();
+      const listen = bridge.startMs;
+      const atOnce = await measureFirstCall(session, signal);
+      await restart();
+      await sleep(REST_MS, undefined, { signal });
+      const rested = await measureFirstCall(session, signal);
+      rows.push({ own, atOnce, rested, listen });
       await bridge.stop();
-      report(
-        `${how} ${number} of ${rounds}: woke in ${Math.round(wake)} ms, own start ${Math.round(own)} ms`,
-      );
+      const [first, second, start] = [atOnce, rested, own].map(Math.round);
+      report(`${how} ${number} of ${rounds}: woke in ${first} and ${second} ms, own start ${start} ms`);
     }
     return summarizeWakes(rows);
   } catch (error) {
@@ -58,15 +68,17 @@ async function measureFirstCall(session, signal) {
 }
 
 function summarizeWakes(rows) {
-  const [wakes, starts, listens] = ['wake', 'own', 'listen'].map((name) => rows.map((row) => row[name]));
+  const [atOnce, rested, starts, listens] = ['atOnce', 'rested', 'own', 'listen'].map((name) =>
+    rows.map((row) => row[name]),
+  );
   return {
     rounds: rows.length,
-    wake: median(wakes),
-    wakeP90: percentile(wakes, 90),
+    atOnce: median(atOnce),
+    rested: median(rested),
+    restedP90: percentile(rested, 90),
     start: median(starts),
     listen: median(listens),
-    wakes,
-    starts,
+    rows,
   };
 }
 
