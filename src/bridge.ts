@@ -91,6 +91,8 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   rollout.begin();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
   const logged = pause(LOG_AFTER).then(async () => log.begin(await plan.makeReporter()));
+  // A fault in the background ends nobody's session.
+  process.on('unhandledRejection', (error) => report({ kind: 'bridge.failed', error }));
   const stop = makeStop(rooms);
   return {
     restart: () => rollout.force(),
@@ -191,8 +193,8 @@ function factsOf(
     isHalted: starts.halted,
     sessions,
     total: registry.size,
-    isBuilding: rollout.state === 'building',
-    isBroken: rollout.standing().refusal !== undefined,
+    isBuilding: rollout.isBuilding,
+    isBroken: rollout.isBroken,
     isPaused: watch.isPaused,
     lastBuild: rollout.lastBuild,
     watched: code.watch,

@@ -128,9 +128,10 @@ const TABLE: Cells = {
     elapsed: stay,
     settled: () => step({ name: 'on', losses: 0 }),
     changed: (state, { how, serving }) => {
-      // What is still starting is of an old generation, and nobody is served by it.
-      if (!serving) return step({ name: 'on', losses: 0 }, { kind: 'stop' }, { kind: 'start' });
+      // One that is still starting may have the port already.
       if (how === 'stop-first') return step({ name: 'yielding' }, { kind: 'drain' });
+      // It is of an old generation, and nobody is served by it.
+      if (!serving) return step({ name: 'on', losses: 0 }, { kind: 'stop' }, { kind: 'start' });
       return step({ name: 'replacing', losses: state.losses }, { kind: 'start-next' });
     },
     opened: stay,

@@ -1,6 +1,7 @@
 // A seat: one session's place at a backend that several share. To its session it is a backend like any other.
 import {
   asLine,
+  errorOf,
   isObject,
   type Line,
   parseJson,
@@ -177,7 +178,7 @@ export class Seat implements Backend {
     const [opening, answer] = [this.#opening, this.#host?.answer];
     if (!opening || !answer || this.state !== 'starting') return;
     this.#opening = undefined;
-    this.#isIntroduced = !('error' in answer.message);
+    this.#isIntroduced = !errorOf(answer.message);
     this.hear(answerTo(opening, answer));
   }
 

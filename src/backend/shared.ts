@@ -1,5 +1,5 @@
 // One backend that several sessions share: the bridge introduces itself to it, and ends it when nobody sits there.
-import { type Line, notificationText, type ResponseLine } from '../protocol/jsonrpc.js';
+import { errorOf, type Line, notificationText, type ResponseLine } from '../protocol/jsonrpc.js';
 import { INITIALIZE, INITIALIZED, LATEST_REVISION } from '../protocol/mcp.js';
 import { type Backend, type BackendReport, hasEnded, isLeaving } from './backend.js';
 import type { Host, Seat } from './seat.js';
@@ -139,8 +139,9 @@ export class SharedBackend implements Host {
     this.#answer = answer;
     for (const seat of this.#seats) seat.introduce();
     const { message } = answer;
-    if ('error' in message) {
-      const reason = `it refused initialize: ${message.error.message}`;
+    const error = errorOf(message);
+    if (error) {
+      const reason = `it refused initialize: ${error.message}`;
       // Its clients are told in its own words first.
       return queueMicrotask(() => this.#backend.refuse(reason));
     }

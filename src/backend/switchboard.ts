@@ -1,6 +1,7 @@
 // What passes between the sessions at one backend and its server: whose answer, whose progress, whose news it is.
 import {
   asLine,
+  errorOf,
   errorText,
   type Line,
   METHOD_NOT_FOUND,
@@ -114,7 +115,7 @@ export class Switchboard<S extends Listener> {
 
   #forward(from: S, line: RequestLine, undo: Undo = () => {}, text = line.text): Sent {
     const { number, text: numbered } = this.#numbers.add(from, { ...line, text }, ({ message }) => {
-      if ('error' in message) undo();
+      if (errorOf(message)) undo();
     });
     const sent = this.#write(numbered);
     if (sent === 'sent') return sent;

@@ -71,6 +71,11 @@ function kindOf(value: Record<string, unknown>): Line['kind'] | undefined {
   return isRequestId(id) || !('result' in value) ? 'response' : undefined;
 }
 
+/** The error that a response carries; undefined where it is a result: some servers write `"error":null` beside one. */
+export function errorOf(message: ResponseLine['message']): JSONRPCErrorResponse['error'] | undefined {
+  return 'error' in message && isObject(message.error) ? message.error : undefined;
+}
+
 export function isRequestId(value: unknown): value is RequestId {
   return typeof value === 'string' || typeof value === 'number';
 }

@@ -28,6 +28,8 @@ export type BridgeReport =
   | { readonly kind: 'build.output'; readonly text: string }
   | { readonly kind: 'watch.paused'; readonly isPaused: boolean }
   | { readonly kind: 'bridge.warned'; readonly text: string }
+  /** A fault of its own that it has survived. */
+  | { readonly kind: 'bridge.failed'; readonly error: unknown }
   | { readonly kind: 'bridge.stopping'; readonly running: number }
   /** `kept`: how many sessions the next bridge goes on with; undefined if it knows of none. */
   | { readonly kind: 'bridge.stopped'; readonly kept: number | undefined }

@@ -64,12 +64,10 @@ const WORDS: Words = {
     info(paths.length > 0 ? `Changed: ${paths.join(', ')}` : 'Taking up the code as it is'),
   'build.began': ({ command }) => info(`Building: ${command}`),
   'build.output': ({ text }) => info(text, { source: 'build' }),
-  'build.ended': ({ result }) => built(result),
+  'build.ended': ({ result, isOldServed }) => built(result, isOldServed),
   'rollout.done': (report) => info(rolledOut(report), { generation: report.generation }),
-  'rollout.failed': ({ exit }) =>
-    error(
-      `The new code does not start (${plain(describeExit(exit))}); calls are told so until the next change`,
-    ),
+  'rollout.failed': ({ exit, isOldServed }) =>
+    error(`The new code does not start (${plain(describeExit(exit))}); ${meanwhile(isOldServed)}`),
   'rollout.exclusive': ({ late }) => warn(`${exclusive(late)}: ${STOPS_FIRST}`),
 
   'watch.ready': ({ files }) => debug(`watching ${files} files`),
@@ -82,6 +80,7 @@ const WORDS: Words = {
     warn(`waiting for files to come to rest (${why}${file ? `: ${file}` : ''})`),
   'watch.loop': (report) => warn(loops(report)),
 
+  'bridge.failed': (report) => error(`The bridge failed, and goes on: ${stackOf(report.error)}`),
   'http.failed': (report) => error(`The bridge failed: ${stackOf(report.error)}`),
 };
 
@@ -104,12 +103,16 @@ function inferred({ from, hint = '', debugged }: Extract<Report, { kind: 'bridge
   return notes ? `${from}. ${notes}` : from;
 }
 
-function built({ ok, ms, exitCode, signal }: BuildResult): LogLine {
+function built({ ok, ms, exitCode, signal }: BuildResult, isOldServed: boolean): LogLine {
   const after = `after ${(ms / 1000).toFixed(1)} s`;
   if (ok) return info(`Built ${after}`);
-  return error(
-    `Build failed (${signal ?? `exit ${exitCode}`}) ${after}; calls are told so until the next change`,
-  );
+  return error(`Build failed (${signal ?? `exit ${exitCode}`}) ${after}; ${meanwhile(isOldServed)}`);
+}
+
+function meanwhile(isOldServed: boolean): string {
+  return isOldServed
+    ? 'the old code serves until the next change'
+    : 'calls are told so until the next change';
 }
 
 function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {

@@ -16,6 +16,8 @@ export interface RollDoors {
   runsOnce(late: number | undefined): void;
   /** Another change has begun, which holds the calls. */
   isHolding(): boolean;
+  /** Resolves when it is over, whatever came of it; at once if there is none. */
+  whenCalm(): Promise<void>;
   /** What the calls of a session are told that alone could not take it up; undefined: nothing, the old server goes on. */
   refusalOf(exit: Exit): CallFailure | undefined;
 }
@@ -39,6 +41,8 @@ export class Roll {
   readonly #doors: RollDoors;
   readonly #beganAt = performance.now();
   readonly #refused = new WeakMap<Session, CallFailure>();
+  /** It has not reached these yet. */
+  readonly #ahead = new Set<Session>();
   #isCancelled = false;
   #count = 0;
 
@@ -54,10 +58,19 @@ export class Roll {
   /** Takes the generation to `sessions`: who has waited longest first. Never rejects. */
   async run(sessions: Iterable<Session>): Promise<RollEnd> {
     const order = inOrder(sessions);
+    for (const session of order) this.#ahead.add(session);
     const exit = await this.#prove(order);
     if (exit) return { kind: 'failed', exit };
     await eachOf(order, AT_ONCE, (session) => this.#follow(session));
     return this.#isCancelled ? { kind: 'cancelled' } : { kind: 'rolled', sessions: this.#count };
+  }
+
+  /** What held it up was no change: calls go on in the sessions that it has reached, and starts in the others. */
+  resume(sessions: Iterable<Session>): void {
+    for (const session of sessions) {
+      if (this.#ahead.has(session)) session.mayStart();
+      else this.letGo(session);
+    }
   }
 
   /** Its calls go on; what a session was told of itself alone still stands. */
@@ -70,7 +83,7 @@ export class Roll {
   /** Until one session has a backend of the generation that serves, or one that could not: the latter is told. */
   async #prove(order: Session[]): Promise<Exit | undefined> {
     for (let session = order.shift(); session; session = order.shift()) {
-      const outcome = await this.#takeUp(session);
+      const outcome = await this.#reach(session);
       if (this.#isCancelled) return undefined;
       if (outcome.kind === 'failed') return outcome.exit;
       if (outcome.kind === 'serves') return undefined;
@@ -79,12 +92,20 @@ export class Roll {
   }
 
   async #follow(session: Session): Promise<void> {
-    if (this.#isCancelled || session.state === 'closed') return;
-    const outcome = await this.#takeUp(session);
+    const outcome = await this.#reach(session);
     if (this.#isCancelled || outcome.kind !== 'failed') return;
     const refusal = this.#doors.refusalOf(outcome.exit);
     if (refusal) this.#refused.set(session, refusal);
     if (!this.#doors.isHolding()) this.letGo(session);
+  }
+
+  /** Nothing is started while files change: it would be old in a moment, or half written. */
+  async #reach(session: Session): Promise<TakenUp> {
+    await this.#doors.whenCalm();
+    const isNeeded = !this.#isCancelled && session.state !== 'closed';
+    const outcome = isNeeded ? await this.#takeUp(session) : { kind: 'not-needed' as const };
+    this.#ahead.delete(session);
+    return outcome;
   }
 
   async #takeUp(session: Session): Promise<TakenUp> {

@@ -16,7 +16,7 @@ import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rollou
 export type RolloutReport =
   | { readonly kind: 'rollout.began'; readonly paths: readonly string[] }
   | { readonly kind: 'build.began'; readonly command: string }
-  | { readonly kind: 'build.ended'; readonly result: BuildResult }
+  | { readonly kind: 'build.ended'; readonly result: BuildResult; readonly isOldServed: boolean }
   | {
       readonly kind: 'rollout.done';
       readonly generation: number;
@@ -24,7 +24,7 @@ export type RolloutReport =
       readonly sessions: number;
       readonly paths: readonly string[];
     }
-  | { readonly kind: 'rollout.failed'; readonly exit: Exit }
+  | { readonly kind: 'rollout.failed'; readonly exit: Exit; readonly isOldServed: boolean }
   /** `late`: it did not say so, but was not ready after so many ms beside the old one. */
   | { readonly kind: 'rollout.exclusive'; readonly late: number | undefined };
 
@@ -41,12 +41,16 @@ export interface RolloutPlan {
   readonly report: (report: RolloutReport) => void;
 }
 
+const CALM = Promise.resolve();
+
 export class Rollout {
   readonly #plan: RolloutPlan;
   #state: RolloutState = QUIET;
   #replace: Replace;
   #changing = false;
-  #refusal: CallFailure | undefined;
+  /** What waits until nothing changes any more. */
+  readonly #whenCalm: (() => void)[] = [];
+  /** Why the newest code does not run: what calls are told, unless old code may serve them. */
   #failure: CallFailure | undefined;
   #build: Build | undefined;
   #lastBuild: BuildResult | undefined;
@@ -58,7 +62,10 @@ export class Rollout {
   #isClosed = false;
   /** The newest one. */
   #roll: Roll | undefined;
+  /** What the newest generation is made for; and what is changing now, which may come to nothing. */
   #paths: readonly string[] = [];
+  #cause = 'the first one';
+  #touched = '';
   #beganAt = 0;
 
   constructor(plan: RolloutPlan) {
@@ -70,6 +77,16 @@ export class Rollout {
     return this.#state.name;
   }
 
+  get isBuilding(): boolean {
+    const state = this.#state;
+    return state.name === 'building' || (state.name === 'settling' && state.under === 'build');
+  }
+
+  /** The newest code does not build, or does not start. */
+  get isBroken(): boolean {
+    return this.#failure !== undefined && !this.#changing;
+  }
+
   get lastBuild(): BuildResult | undefined {
     return this.#lastBuild;
   }
@@ -78,7 +95,7 @@ export class Rollout {
   readonly standing = (): Standing => ({
     changing: this.#changing && this.#plan.options.serveOld !== 'always',
     // While a change is on its way, calls wait for what it brings.
-    refusal: this.#plan.options.serveOld === 'never' && !this.#changing ? this.#refusal : undefined,
+    refusal: this.#isOldServed || this.#changing ? undefined : this.#failure,
     waitingFor: this.#waitingFor(),
   });
 
@@ -90,25 +107,30 @@ export class Rollout {
 
   /** The first event of a change. */
   touched(path: string): void {
-    this.#paths = [path];
+    this.#touched = path;
     this.#input('touched');
   }
 
   /** The change has settled; undefined: there was none. */
   settled(paths: readonly string[] | undefined): void {
-    if (paths) this.#paths = paths;
+    if (paths) {
+      this.#paths = paths;
+      this.#cause = `${paths.slice(0, 3).join(', ')} changed`;
+    }
     this.#input(paths ? 'settled' : 'unchanged');
   }
 
   /** A rollout without a change, because the user wants one. */
   force(): void {
     this.#paths = [];
+    this.#cause = 'restart';
     this.#input('forced');
   }
 
   /** Ends the build that runs; resolves when its processes are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#build = undefined;
     this.#roll?.cancel();
     await Promise.all([...this.#alive].map((build) => build.cancel()));
   }
@@ -119,6 +141,7 @@ export class Rollout {
   }
 
   #input(input: RolloutInput): void {
+    if (this.#isClosed) return;
     const { state, effects } = rolloutStep(this.#state, input);
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
@@ -138,6 +161,8 @@ export class Rollout {
         return void this.#rollOut();
       case 'cancel-roll':
         return this.#roll?.cancel();
+      case 'resume-roll':
+        return this.#resumeRoll();
       case 'refuse':
         return this.#refuse();
     }
@@ -151,13 +176,24 @@ export class Rollout {
   }
 
   #release(): void {
-    this.#changing = false;
-    this.#refusal = undefined;
+    this.#failure = undefined;
     this.#plan.starts.open(false);
+    this.#calm();
     for (const session of this.#plan.sessions()) {
       if (this.#roll) this.#roll.letGo(session);
       else session.holdEnds();
     }
+  }
+
+  #resumeRoll(): void {
+    this.#plan.starts.open(false);
+    this.#calm();
+    this.#roll?.resume(this.#plan.sessions());
+  }
+
+  #calm(): void {
+    this.#changing = false;
+    for (const resolve of this.#whenCalm.splice(0)) resolve();
   }
 
   #cancelBuild(): void {
@@ -167,13 +203,11 @@ export class Rollout {
   }
 
   #refuse(): void {
-    this.#changing = false;
+    this.#calm();
     // What runs from now on runs without a build: what mends it is a change.
     this.#isFirst = false;
-    this.#refusal = this.#failure ?? this.#refusal;
-    const { serveOld } = this.#plan.options;
     for (const session of this.#plan.sessions()) {
-      if (serveOld === 'never' && this.#refusal) session.refuseCalls(this.#refusal);
+      if (!this.#isOldServed && this.#failure) session.refuseCalls(this.#failure);
       else session.holdEnds();
     }
     // Last: who gets the place of one that was refused is told in a moment too.
@@ -201,7 +235,7 @@ export class Rollout {
     if (this.#build !== running) return;
     this.#build = undefined;
     this.#lastBuild = result;
-    report({ kind: 'build.ended', result });
+    report({ kind: 'build.ended', result, isOldServed: this.#isOldServed });
     if (!result.ok) this.#failure = buildFailed(build.name, result);
     this.#input(result.ok ? 'built' : 'build-failed');
   }
@@ -212,9 +246,8 @@ export class Rollout {
     if (this.#isFirst) generations.begin(spec);
     else generations.advance(spec);
     this.#isFirst = false;
-    this.#changing = false;
-    this.#refusal = undefined;
     starts.open(true);
+    this.#calm();
     const { number: generation } = generations.current;
     const roll = this.#makeRoll(generation);
     this.#roll = roll;
@@ -227,7 +260,7 @@ export class Rollout {
   }
 
   #makeRoll(generation: number): Roll {
-    const { options, report } = this.#plan;
+    const { report } = this.#plan;
     return new Roll({
       generation,
       replace: () => this.#replace,
@@ -236,13 +269,14 @@ export class Rollout {
         this.#replace = 'stop-first';
       },
       isHolding: () => this.#changing,
-      refusalOf: (exit) => (options.serveOld === 'never' ? this.#failureOf(exit) : undefined),
+      whenCalm: () => (this.#changing ? new Promise((resolve) => this.#whenCalm.push(resolve)) : CALM),
+      refusalOf: (exit) => (this.#isOldServed ? undefined : this.#failureOf(exit)),
     });
   }
 
   #failed(exit: Exit): void {
     this.#failure = this.#failureOf(exit);
-    this.#plan.report({ kind: 'rollout.failed', exit });
+    this.#plan.report({ kind: 'rollout.failed', exit, isOldServed: this.#isOldServed });
     this.#input('roll-failed');
   }
 
@@ -252,9 +286,12 @@ export class Rollout {
 
   #waitingFor(): WaitingFor | undefined {
     const { build } = this.#plan;
-    const cause = this.#paths.length > 0 ? `${this.#paths.slice(0, 3).join(', ')} changed` : 'restart';
-    if (this.#state.name === 'building' && build)
-      return { what: 'still building', why: `${build.name}, ${cause}` };
-    return this.#changing ? { what: 'files are still changing', why: cause } : undefined;
+    if (this.isBuilding && build) return { what: 'still building', why: `${build.name}, ${this.#cause}` };
+    return this.#changing ? { what: 'files are still changing', why: `${this.#touched} changed` } : undefined;
+  }
+
+  /** The newest code is broken, and the old one serves. */
+  get #isOldServed(): boolean {
+    return this.#plan.options.serveOld !== 'never';
   }
 }

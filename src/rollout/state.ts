@@ -42,6 +42,8 @@ export type RolloutEffect =
   /** The new generation to every session. */
   | 'roll'
   | 'cancel-roll'
+  /** There was no change after all: the roll goes on, and calls of those that it has reached. */
+  | 'resume-roll'
   /** Calls are told that the build, or the new generation, is broken. */
   | 'refuse';
 
@@ -97,7 +99,7 @@ const TABLE: Cells = {
       if (forced) return goOn({ under });
       if (under === 'nothing') return step({ name: 'quiet', broken }, broken ? 'refuse' : 'release');
       if (under === 'built') return step(ROLLING, 'roll');
-      return step(under === 'build' ? BUILDING : ROLLING);
+      return under === 'build' ? step(BUILDING) : step(ROLLING, 'resume-roll');
     },
     // The user asked, and is heard when the files have come to rest, whatever they say then.
     forced: (state) => step({ ...state, forced: true }),

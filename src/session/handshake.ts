@@ -1,6 +1,7 @@
 // What the client has told its server, kept so that it can be told to the next backend, in the order it was told.
 import type { Backend } from '../backend/backend.js';
 import {
+  errorOf,
   isObject,
   type NotificationLine,
   param,
@@ -67,8 +68,9 @@ export class Handshake {
   /** The server has answered the client's `initialize`: the revision agreed on, or undefined if it refused. */
   opened(backend: Backend, request: RequestLine, { message }: ResponseLine): string | undefined {
     this.#opening = undefined;
-    if ('error' in message) return undefined;
-    const agreed = isObject(message.result) ? message.result.protocolVersion : undefined;
+    if (errorOf(message)) return undefined;
+    const result = 'result' in message ? message.result : undefined;
+    const agreed = isObject(result) ? result.protocolVersion : undefined;
     const revision = typeof agreed === 'string' ? agreed : requestedRevision(request);
     this.#record = { ...this.#record, revision };
     // A client in a hurry said it before it had the answer.

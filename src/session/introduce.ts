@@ -1,6 +1,6 @@
 // A client is introduced to a backend that it has not met: what it told others is told again, in the order that servers expect.
 import type { Backend } from '../backend/backend.js';
-import type { ResponseLine } from '../protocol/jsonrpc.js';
+import { errorOf, type ResponseLine } from '../protocol/jsonrpc.js';
 import { replaceAt } from '../protocol/rewrite.js';
 import type { SessionRecord } from '../store/store.js';
 import type { Questions } from './questions.js';
@@ -23,7 +23,8 @@ export async function introduce(
 /** Why a backend with this answer to `initialize` does not serve; undefined if it does. */
 export function whatIsWrong(answer: ResponseLine | undefined): string | undefined {
   if (!answer) return 'it ended';
-  return 'error' in answer.message ? `it refused initialize: ${answer.message.error.message}` : undefined;
+  const error = errorOf(answer.message);
+  return error && `it refused initialize: ${error.message}`;
 }
 
 /** What follows `initialize` and its result. */

@@ -47,8 +47,8 @@ export class Life {
       onNextLate: (ms) => this.#takenUp({ kind: 'late', ms }),
       onSilent: (backend) => this.#onSilent(backend),
       onGaveUp: (exit) => {
-        this.meet({ kind: 'gave-up' }, undefined, gaveUp(exit, plan.options.isolation));
         this.#takenUp(exit ? { kind: 'failed', exit } : { kind: 'not-needed' });
+        this.meet({ kind: 'gave-up' }, undefined, gaveUp(exit, plan.options.isolation));
       },
       onOpened: (backend, sent, answer) => this.#onOpened(backend, sent, answer),
       onOpenedEarly: () => this.#onOpenedEarly(),
@@ -142,6 +142,7 @@ export class Life {
         return this.want();
       case 'release':
         supervisor.release();
+        this.#takenUp({ kind: 'not-needed' });
         return this.#plan.places.leave(this.#seeker);
       case 'refuse':
         return subject && dispatch.refuse(subject, this.#refusal);

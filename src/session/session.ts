@@ -154,6 +154,11 @@ export class Session implements Seeker {
     this.#life.holdEnds();
   }
 
+  /** Starts may go on; its calls wait as before. */
+  mayStart(): void {
+    this.#parts.supervisor.reopen();
+  }
+
   /** The newest code is broken: calls are told so until the next change. */
   refuseCalls(failure: CallFailure): void {
     this.#life.refuseCalls(failure);
@@ -188,6 +193,7 @@ export class Session implements Seeker {
   shutdown(comeBackAfter: number): void {
     this.#parts.early.close();
     this.#life.meet({ kind: 'shutdown' }, undefined, STOPPED);
+    this.#parts.supervisor.release();
     this.#parts.outbox.close(comeBackAfter);
   }
 

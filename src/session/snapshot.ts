@@ -2,6 +2,7 @@
 // can, and to see what a new generation changed.
 import { createHash } from 'node:crypto';
 import {
+  errorOf,
   isObject,
   param,
   parseJson,
@@ -27,7 +28,7 @@ export function isQuick({ message }: RequestLine): boolean {
 
 /** The raw result of a response, as JSON text. */
 export function resultOf(line: ResponseLine): string | undefined {
-  return 'error' in line.message ? undefined : valueAt(line.text, ['result']);
+  return errorOf(line.message) ? undefined : valueAt(line.text, ['result']);
 }
 
 /** A response with this result, as JSON text. */

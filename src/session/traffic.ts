@@ -3,6 +3,7 @@
 import type { Backend } from '../backend/backend.js';
 import { type CallFailure, failureText } from '../errors.js';
 import {
+  errorOf,
   errorText,
   INTERNAL_ERROR,
   type Line,
@@ -168,7 +169,7 @@ export class Traffic {
     const sent = id === undefined ? undefined : this.#inFlight.take(id, backend);
     if (!sent) return this.#doors.onStray(backend, line);
     if (sent.line.message.method === INITIALIZE) return this.#doors.onOpened(backend, sent, line);
-    if (!('error' in line.message)) this.#doors.onAccepted(sent.line, line, backend);
+    if (!errorOf(line.message)) this.#doors.onAccepted(sent.line, line, backend);
     this.#outbox.answer(sent.stream, line.text);
     this.endIfDrained(backend);
   }

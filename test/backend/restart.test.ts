@@ -20,7 +20,8 @@ type Said =
   | 'lost (closed)'
   | 'elapsed (closed)'
   | 'changed (stop-first)'
-  | 'changed (starting)';
+  | 'changed (starting)'
+  | 'changed (stop-first, starting)';
 
 const INPUTS: Record<Said, RestartInput> = {
   want: { kind: 'want', halted: false, closed: false },
@@ -37,8 +38,8 @@ const INPUTS: Record<Said, RestartInput> = {
   settled: { kind: 'settled' },
   changed: { kind: 'changed', how: 'start-first', serving: true },
   'changed (stop-first)': { kind: 'changed', how: 'stop-first', serving: true },
-  // Where nobody is served it does not matter how.
-  'changed (starting)': { kind: 'changed', how: 'stop-first', serving: false },
+  'changed (starting)': { kind: 'changed', how: 'start-first', serving: false },
+  'changed (stop-first, starting)': { kind: 'changed', how: 'stop-first', serving: false },
   yields: { kind: 'yields' },
   'next-ready': { kind: 'next-ready' },
   'next-lost': { kind: 'next-lost' },
@@ -75,6 +76,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: '–',
     'changed (stop-first)': '–',
     'changed (starting)': '–',
+    'changed (stop-first, starting)': '–',
     yields: '–',
     'next-ready': '–',
     'next-lost': '–',
@@ -94,6 +96,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: 'replacing 0, start-next',
     'changed (stop-first)': 'yielding, drain',
     'changed (starting)': 'on 0, stop, start',
+    'changed (stop-first, starting)': 'yielding, drain',
     yields: 'yielding',
     'next-ready': '–',
     'next-lost': '–',
@@ -113,6 +116,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: 'replacing 1, start-next',
     'changed (stop-first)': 'yielding, drain',
     'changed (starting)': 'on 0, stop, start',
+    'changed (stop-first, starting)': 'yielding, drain',
     yields: 'yielding',
     'next-ready': '–',
     'next-lost': '–',
@@ -131,7 +135,8 @@ const TABLE: Record<Place, Record<Said, string>> = {
     settled: 'replacing 0',
     changed: 'replacing 1, stop-next, start-next',
     'changed (stop-first)': 'yielding, stop-next, drain',
-    'changed (starting)': 'yielding, stop-next, drain',
+    'changed (starting)': 'replacing 1, stop-next, start-next',
+    'changed (stop-first, starting)': 'yielding, stop-next, drain',
     yields: '–',
     'next-ready': 'on 0, swap',
     'next-lost': 'on 1',
@@ -151,6 +156,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: 'on 0, disarm, start',
     'changed (stop-first)': 'on 0, disarm, start',
     'changed (starting)': 'on 0, disarm, start',
+    'changed (stop-first, starting)': 'on 0, disarm, start',
     yields: '–',
     'next-ready': '–',
     'next-lost': '–',
@@ -170,6 +176,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: 'on 0, start',
     'changed (stop-first)': 'on 0, start',
     'changed (starting)': 'on 0, start',
+    'changed (stop-first, starting)': 'on 0, start',
     yields: '–',
     'next-ready': '–',
     'next-lost': '–',
@@ -189,6 +196,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: '–',
     'changed (stop-first)': '–',
     'changed (starting)': '–',
+    'changed (stop-first, starting)': '–',
     yields: '–',
     'next-ready': '–',
     'next-lost': '–',
@@ -208,6 +216,7 @@ const TABLE: Record<Place, Record<Said, string>> = {
     changed: 'on 0, start',
     'changed (stop-first)': 'on 0, start',
     'changed (starting)': 'on 0, start',
+    'changed (stop-first, starting)': 'on 0, start',
     yields: '–',
     'next-ready': '–',
     'next-lost': '–',
@@ -332,6 +341,7 @@ describe('halted', () => {
       'changed',
       'changed (stop-first)',
       'changed (starting)',
+      'changed (stop-first, starting)',
     ]);
   });
 
@@ -395,7 +405,14 @@ describe('while a build runs', () => {
     const leaving = (Object.keys(INPUTS) as Said[]).filter(
       (said) => restartStep(STATES.gated, INPUTS[said]).state.name !== 'gated',
     );
-    expect(leaving).toEqual(['release', 'opened', 'changed', 'changed (stop-first)', 'changed (starting)']);
+    expect(leaving).toEqual([
+      'release',
+      'opened',
+      'changed',
+      'changed (stop-first)',
+      'changed (starting)',
+      'changed (stop-first, starting)',
+    ]);
   });
 });
 

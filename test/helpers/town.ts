@@ -2,6 +2,7 @@
 // still until the test lets it pass.
 import { expect, vi } from 'vitest';
 import { ChildBackend } from '../../src/backend/child.js';
+import { Generations } from '../../src/backend/generations.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, notificationText, type RequestId, requestText } from '../../src/protocol/jsonrpc.js';
 import { type NoSession, type Purpose, Registry, type RegistryPlan } from '../../src/session/registry.js';
@@ -29,6 +30,8 @@ export interface TownPlan {
   readonly play?: (child: FakeChild, nth: number) => void;
   /** What an earlier bridge has kept. */
   readonly store?: MemoryStore;
+  /** How the newest code stands; without it nothing ever changes. */
+  readonly standing?: RegistryPlan['standing'];
 }
 
 /** A request of a client, and the connection that it came on. */
@@ -43,11 +46,17 @@ export interface Visit {
 export class Town implements AsyncDisposable {
   readonly children: FakeChildren;
   readonly starts = new Starts();
+  readonly generations = new Generations(SPEC);
   readonly store: MemoryStore;
   readonly registry: Registry;
   #lastId = 0;
 
-  constructor({ options, play = mcpServer(), store = new MemoryStore() }: TownPlan = {}) {
+  constructor({
+    options,
+    play = mcpServer(),
+    store = new MemoryStore(),
+    standing = () => UNCHANGED,
+  }: TownPlan = {}) {
     vi.useFakeTimers({ toFake: [...FAKED] });
     this.children = new FakeChildren(play);
     this.store = store;
@@ -66,10 +75,11 @@ export class Town implements AsyncDisposable {
       },
       tag: TAG,
       project: 'node server.js in /project',
-      startBackend: (doors) => new ChildBackend({ spec: SPEC, spawn, number: 1, timeouts: TIMEOUTS }, doors),
+      startBackend: (doors) =>
+        new ChildBackend({ ...this.generations.current, spawn, timeouts: TIMEOUTS }, doors),
       starts: this.starts,
       serverName: 'server',
-      standing: () => UNCHANGED,
+      standing,
       report: () => {},
     });
   }

@@ -99,7 +99,7 @@ const TABLE: Record<Place, Record<RolloutInput, string>> = {
   'settling over a roll': {
     touched: '–',
     settled: 'building: cancel-roll, build',
-    unchanged: 'rolling',
+    unchanged: 'rolling: resume-roll',
     forced: 'settling over a roll, forced',
     built: 'settling over what is built',
     'build-failed': 'settling, broken',
@@ -162,6 +162,8 @@ class World {
   change = 0;
   isSettling = false;
   isHeld = false;
+  /** Nothing may be started. */
+  isShut = false;
   /** The change that is being built, is built, is being rolled out, and serves. */
   building: number | undefined;
   built = 0;
@@ -209,8 +211,9 @@ class World {
 
   #carryOut(effect: RolloutEffect): void {
     this.effects.push(effect);
-    if (effect === 'hold') this.isHeld = true;
+    if (effect === 'hold') this.isHeld = this.isShut = true;
     if (effect === 'release' || effect === 'refuse') this.isHeld = false;
+    if (['release', 'refuse', 'roll', 'resume-roll'].includes(effect)) this.isShut = false;
     this.refused = effect === 'refuse' ? this.change : effect === 'release' ? undefined : this.refused;
     if (effect === 'cancel-build') {
       this.builds -= 1;
@@ -266,6 +269,12 @@ describe('on any walk', () => {
 
   test('calls are held exactly while it is not quiet', () => {
     expectOnAnyWalk((world) => expect(world.isHeld).toBe(world.state.name !== 'quiet'));
+  });
+
+  test('a roll starts what it needs, but while files change', () => {
+    expectOnAnyWalk((world) => {
+      if (world.rolling !== undefined) expect(world.isShut).toBe(world.isSettling);
+    });
   });
 
   test('there are never two builds at once', () => {

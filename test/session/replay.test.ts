@@ -46,6 +46,21 @@ describe('the handshake with the next backend', () => {
     expect(scene.session.state).toBe('active');
   });
 
+  test('is understood of a server that writes "error":null beside each result [session.replay]', async () => {
+    await using scene = await Scene.open({
+      play: (child) => {
+        mcpServer()(child);
+        const reply = child.reply.bind(child);
+        child.reply = (text) => reply(text.replace(/}$/, ',"error":null}'));
+      },
+    });
+    scene.call('logging/setLevel', LEVEL);
+    await settle();
+    const next = await kill(scene);
+    expect(toldTo(next).at(-1)).toEqual(['logging/setLevel', LEVEL]);
+    expect(scene.session.state).toBe('active');
+  });
+
   test('waits for each answer before it goes on [session.replay]', async () => {
     await using scene = await openWithSettings();
     scene.children.last.end(0);
