@@ -44,9 +44,14 @@ export function openKeep(plan: KeepPlan, report: Reporter): Keep {
   if (options.noPersist) return inMemory();
   const place = placeOf(project, options.stateDir && path.resolve(project, options.stateDir));
   const folder = stateFolder({ ...place, port });
-  const onFault = (file: string, error: Error) => report({ kind: 'store.failed', file, error });
   try {
-    const opened = openStore({ folder, project, onFault });
+    const opened = openStore({
+      ...{ folder, project },
+      onFault: (file, error) => report({ kind: 'store.failed', file, error }),
+      onUnreadable: (file, error, aside) => report({ kind: 'store.unreadable', file, error, aside }),
+    });
+    const { skipped: lines } = opened.store;
+    if (lines > 0) report({ kind: 'store.skipped', folder, lines });
     // A port that the system chose is nobody's.
     if (options.port !== 0) rememberPort(place, port);
     if (!options.stateDir) pruneOld(projectFolder(place), options.sessionTtl);

@@ -33,6 +33,15 @@ export type BridgeReport =
   | { readonly kind: 'bridge.stopping'; readonly running: number }
   /** `kept`: how many sessions the next bridge goes on with; undefined if it knows of none. */
   | { readonly kind: 'bridge.stopped'; readonly kept: number | undefined }
-  | { readonly kind: 'store.failed'; readonly file: string; readonly error: Error };
+  | { readonly kind: 'store.failed'; readonly file: string; readonly error: Error }
+  | {
+      readonly kind: 'store.unreadable';
+      readonly file: string;
+      readonly error: Error;
+      /** The file's new name; undefined: it could not be renamed. */
+      readonly aside: string | undefined;
+    }
+  /** So many lines of the files there were not understood. */
+  | { readonly kind: 'store.skipped'; readonly folder: string; readonly lines: number };
 
 export type Reporter = (report: Report) => void;

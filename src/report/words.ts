@@ -40,6 +40,8 @@ const WORDS: Words = {
   'bridge.stopped': ({ kept }) => info(stopped(kept)),
   'store.failed': ({ file, error: { message } }) =>
     error(`${file} cannot be written (${plain(message)}): sessions are in memory until it can`),
+  'store.unreadable': (report) => error(unreadable(report)),
+  'store.skipped': ({ folder, lines }) => warn(skipped(folder, lines)),
 
   'session.opened': ({ revision }) => info(`connected (${plain(revision)})`, { revision }),
   'session.changed': ({ lists }) => info(`told that its lists changed (${lists.map(listName).join(', ')})`),
@@ -157,6 +159,17 @@ function stopping(running: number): string {
 function stopped(kept: number | undefined): string {
   if (kept === undefined) return 'Stopped; no session is kept.';
   return `Stopped; ${kept === 1 ? '1 session is' : `${kept} sessions are`} kept for the next start.`;
+}
+
+function unreadable({ file, error, aside }: Extract<Report, { kind: 'store.unreadable' }>): string {
+  const what = `${file} cannot be read (${plain(error.message)}): what it kept is missing, and a new file is begun`;
+  if (aside === undefined) return `${what}. It could not be put aside`;
+  return `${what}. It is ${aside} now; to have it back, stop the bridge, make it readable and give it its old name`;
+}
+
+function skipped(folder: string, lines: number): string {
+  const what = lines === 1 ? '1 line' : `${lines} lines`;
+  return `${what} of the files in ${folder} cannot be understood and ${lines === 1 ? 'is' : 'are'} left out: sessions or events may be missing`;
 }
 
 /** What came over the wire stays on its line: it could pretend to be another one. */

@@ -1,14 +1,15 @@
 // What becomes of a session as backends come and go: reads the table of state.ts and carries its effects out.
 import type { Backend } from '../backend/backend.js';
-import { type CallFailure, failureText } from '../errors.js';
+import type { CallFailure } from '../errors.js';
 import type { ResponseLine } from '../protocol/jsonrpc.js';
 import type { SessionRecord } from '../store/store.js';
-import { BRIDGE_ENDED, ENDED, gaveUp, noPlace, notRun, takenBackText } from './failures.js';
+import { ENDED, gaveUp, noPlace, notRun } from './failures.js';
 import type { Held } from './hold.js';
 import type { Sent } from './inflight.js';
 import { makeParts, type Parts } from './parts.js';
 import type { Seeker } from './places.js';
 import type { SessionPlan, TakenUp } from './plan.js';
+import { settleStreams } from './settle.js';
 import { withListChanged } from './snapshot.js';
 import {
   DORMANT,
@@ -157,7 +158,7 @@ export class Life {
 
   /** An earlier bridge had it: what that left open is settled, and what its client was shown may be old. */
   #recall(): void {
-    this.parts.outbox.settle(takenBackText, (id) => failureText(id, BRIDGE_ENDED));
+    settleStreams(this.#plan.store, this.#id);
     this.parts.early.onChange();
     const { changing, refusal } = this.#plan.standing();
     if (changing) this.holdBegins();

@@ -1,5 +1,5 @@
 // From a message to the client: into the log of its stream, and out on the connection, if one is attached.
-import { asLine, notificationText, parseJson, type RequestId } from '../protocol/jsonrpc.js';
+import { notificationText, type RequestId } from '../protocol/jsonrpc.js';
 import { eventText, primingText, retryText } from '../protocol/sse.js';
 import {
   type Backlog,
@@ -133,23 +133,6 @@ export class Outbox {
     if (stream.connection !== connection) return;
     stream.connection = undefined;
     stream.leftAt = now;
-  }
-
-  /**
-   * What an earlier bridge has left open is closed, for when its client comes back: what was asked there is taken back, and
-   * what was not answered gets this answer. Who would have answered is gone.
-   */
-  settle(takeBack: (asked: RequestId) => string, answer: (request: RequestId) => string): void {
-    const { store, session } = this.#options;
-    for (const [stream, requests] of store.unfinished(session)) {
-      const events = store.after(session, stream, 0)?.events ?? [];
-      const lines = events.map(({ text }) => asLine(parseJson(text), text));
-      const asked = lines.flatMap((line) => (line?.kind === 'request' ? line.message.id : []));
-      const answered = new Set(lines.flatMap((line) => (line?.kind === 'response' ? line.message.id : [])));
-      for (const id of asked) store.append(session, stream, takeBack(id));
-      for (const id of requests) if (!answered.has(id)) store.append(session, stream, answer(id));
-      store.finish(session, stream);
-    }
   }
 
   /**

@@ -1,12 +1,10 @@
 // A journal that is rewritten when most of it is dead: a byte is copied about as often as one is appended.
-import { type Found, Journal } from './journal.js';
+import { type Found, Journal, type JournalDoors } from './journal.js';
 
-export interface CompactedPlan {
+export interface CompactedPlan extends JournalDoors {
   readonly file: string;
   /** A journal up to this size is not rewritten (bytes). */
   readonly least: number;
-  /** Hears of the first fault, and of the next one only after something could be written again. */
-  readonly onFault: (error: Error) => void;
 }
 
 /** What a journal would hold if it were written anew. */
@@ -26,9 +24,9 @@ export class Compacted {
   /** Where a rewrite failed, the next one waits until the journal has grown to this size (bytes). */
   #notBefore = 0;
 
-  constructor({ file, least, onFault }: CompactedPlan, live: Live) {
-    this.#journal = new Journal(file, onFault);
-    this.#least = least;
+  constructor(plan: CompactedPlan, live: Live) {
+    this.#journal = new Journal(plan.file, plan);
+    this.#least = plan.least;
     this.#live = live;
   }
 

@@ -1,6 +1,7 @@
 // The store on disk: answered from memory, and every change is in a file before it is done.
 import path from 'node:path';
 import type { RequestId } from '../protocol/jsonrpc.js';
+import type { CompactedPlan } from './compacted.js';
 import { Ended } from './ended.js';
 import { EventsFile } from './events-file.js';
 import { Logs } from './logs.js';
@@ -12,14 +13,19 @@ import type { Backlog, SessionId, SessionRecord, Store, StreamId } from './store
 /** Journals up to these sizes are not rewritten (bytes). */
 const LEAST = { sessions: 256 * 1024, events: 4 * 1024 * 1024 };
 
-export interface DiskPlan {
-  /** Is there, and no other process writes in it. */
-  readonly folder: string;
+export interface DiskDoors {
   /**
-   * Something could not be read or written: `error`, in that file. Said once until something can be written again; the
-   * store goes on in memory meanwhile, and then puts all of it in the file.
+   * Something could not be written: `error`, in that file. Said once until something can be written again; the store goes
+   * on in memory meanwhile, and then puts all of it in the file.
    */
   readonly onFault: (file: string, error: Error) => void;
+  /** That file could not be read: what it kept is missing. `aside`: its new name; undefined: it could not be renamed. */
+  readonly onUnreadable: (file: string, error: Error, aside: string | undefined) => void;
+}
+
+export interface DiskPlan extends DiskDoors {
+  /** Is there, and no other process writes in it. */
+  readonly folder: string;
   /** Other sizes up to which journals are not rewritten (bytes). */
   readonly least?: { readonly sessions: number; readonly events: number };
 }
@@ -32,12 +38,16 @@ export class DiskStore implements Store {
   /** Lines in its files that could not be understood, and were left out. */
   readonly skipped: number;
 
-  constructor({ folder, onFault, least = LEAST }: DiskPlan) {
+  constructor({ folder, onFault, onUnreadable, least = LEAST }: DiskPlan) {
     const logs = new Logs();
     const ended = new Ended();
-    const planOf = (name: string, least: number) => {
+    const planOf = (name: string, least: number): CompactedPlan => {
       const file = path.join(folder, name);
-      return { file, least, onFault: (error: Error) => onFault(file, error) };
+      return {
+        ...{ file, least },
+        onFault: (error) => onFault(file, error),
+        onUnreadable: (error, aside) => onUnreadable(file, error, aside),
+      };
     };
     this.#memory = new MemoryStore(logs, ended);
     this.#sessions = new SessionsFile(planOf(SESSIONS_LOG, least.sessions), ended);

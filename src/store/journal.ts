@@ -11,9 +11,16 @@ export interface Found {
   readonly skipped: number;
 }
 
+export interface JournalDoors {
+  /** It cannot be written: hears of the first fault, and of the next one only after something could be written again. */
+  onFault(error: Error): void;
+  /** It could not be read: what it kept is missing. `aside`: the file's new name; undefined: it could not be renamed. */
+  onUnreadable(error: Error, aside: string | undefined): void;
+}
+
 export class Journal {
   readonly #file: string;
-  readonly #onFault: (error: Error) => void;
+  readonly #doors: JournalDoors;
   #fd: number | undefined;
   /** Bytes of its whole lines. */
   #size = 0;
@@ -23,10 +30,9 @@ export class Journal {
   #hasLost = false;
   #isClosed = false;
 
-  /** `onFault` hears of the first fault, and of the next one only after something could be written again. */
-  constructor(file: string, onFault: (error: Error) => void) {
+  constructor(file: string, doors: JournalDoors) {
     this.#file = file;
-    this.#onFault = onFault;
+    this.#doors = doors;
   }
 
   /** Bytes. */
@@ -42,7 +48,7 @@ export class Journal {
   /**
    * Reads what is there, before anything is appended. `take` tells whether it understood the line.
    *
-   * A last line that was never finished is cut off. A file that cannot be read is a fault, and put aside.
+   * A last line that was never finished is cut off. A file that cannot be read is put aside.
    */
   read(take: (line: string) => boolean): Found {
     let lines = 0;
@@ -117,16 +123,16 @@ export class Journal {
 
   /** What was read of it before the fault is in no file then. */
   #putAside(error: unknown): void {
-    this.#tell(error);
-    this.#isFaulty = false;
     this.#hasLost = true;
-    attempt(() => renameSync(this.#file, `${this.#file}.unreadable`));
+    const aside = `${this.#file}.unreadable`;
+    const isAside = attempt(() => renameSync(this.#file, aside));
+    this.#doors.onUnreadable(asError(error), isAside ? aside : undefined);
   }
 
   #tell(error: unknown): void {
     if (this.#isFaulty) return;
     this.#isFaulty = true;
-    this.#onFault(error instanceof Error ? error : new Error(String(error)));
+    this.#doors.onFault(asError(error));
   }
 }
 
@@ -134,10 +140,16 @@ function remove(file: string): void {
   attempt(() => rmSync(file, { force: true }));
 }
 
-function attempt(act: () => void): void {
+/** Whether it could be done. Where not, there is nothing better to do. */
+function attempt(act: () => void): boolean {
   try {
     act();
+    return true;
   } catch {
-    // There is nothing better to do.
+    return false;
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,18 +1,16 @@
 // Opens the store of a state folder, for this process alone.
 import path from 'node:path';
 import { BridgeError } from '../errors.js';
-import { DiskStore } from './disk.js';
+import { type DiskDoors, DiskStore } from './disk.js';
 import { codeOf } from './error-code.js';
 import { makeFolder } from './folder.js';
 import { type Lock, takeLock } from './lock.js';
 import { LOCK } from './names.js';
 
-export interface OpenPlan {
+export interface OpenPlan extends DiskDoors {
   readonly folder: string;
   /** The project folder, to be named to those who find the state folder in use. */
   readonly project: string;
-  /** Something in this file could not be read or written; told once until something can be written again. */
-  readonly onFault: (file: string, error: Error) => void;
 }
 
 export interface OpenStore {
@@ -27,9 +25,10 @@ export interface OpenStore {
  *
  * Throws a BridgeError where another bridge has the folder, and one with a `cause` where the folder cannot be used.
  */
-export function openStore({ folder, project, onFault }: OpenPlan): OpenStore {
+export function openStore(plan: OpenPlan): OpenStore {
+  const { folder, project } = plan;
   const lock = lockOf(folder, project);
-  const store = new DiskStore({ folder, onFault });
+  const store = new DiskStore(plan);
   const close = () => {
     store.close();
     lock.release();

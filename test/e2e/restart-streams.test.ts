@@ -170,6 +170,34 @@ it.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 );
 
+it.each(['SIGKILL', 'SIGTERM'] as const)(
+  'what a server asked on the standalone stream when the bridge ended is taken back there, once over two restarts: %s [call.server-requests]',
+  async (how) => {
+    const place = await makePlace({ server: fixture('asks-client'), options: ['--drain-timeout', '0'] });
+    await using first = await place.start();
+    using client = makeClient(first.url);
+    await client.initialize();
+    const one = await listen(client);
+    await client.post(call(1, 'ask-and-wait'), JSON_ONLY);
+    const asked = await nextMessage(one.events);
+    expect(JSON.parse(asked.data ?? '')).toMatchObject({ id: 0, method: 'roots/list' });
+    one.reply.drop();
+    await end(first, how);
+
+    const cancelled = { method: 'notifications/cancelled', params: { requestId: 0 } };
+    await using second = await place.start();
+    const two = await listen(client, asked.id);
+    expect(JSON.parse((await nextMessage(two.events)).data ?? '')).toMatchObject(cancelled);
+    await end(second, 'SIGKILL');
+
+    await using _third = await place.start();
+    const three = await listen(client, asked.id);
+    expect(JSON.parse((await nextMessage(three.events)).data ?? '')).toMatchObject(cancelled);
+    await client.post(call(2, 'ask-and-wait'), JSON_ONLY);
+    expect(JSON.parse((await nextMessage(three.events)).data ?? '')).toMatchObject({ method: 'roots/list' });
+  },
+);
+
 describe('a session of which nothing was kept', () => {
   it('gives no event the id of one from before, so that its client loses none [http.resume session.recreate]', async () => {
     const place = await makePlace({ options: ['--no-persist'] });

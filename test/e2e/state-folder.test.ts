@@ -133,6 +133,11 @@ describe('what cannot be read in it', () => {
     await end(third, 'SIGTERM');
     for (const bridge of [second, third])
       expect(bridge.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    const left = (bridge: typeof second) => bridge.lines.filter(({ msg }) => msg.includes('left out'));
+    expect(left(second).map(({ level, msg }) => [level, msg.split(' in ')[0]])).toEqual([
+      ['warn', '3 lines of the files'],
+    ]);
+    expect(left(third)).toHaveLength(1);
   });
 
   it('is put aside if it is no file at all: the bridge says so, and keeps what comes [session.same-id]', async () => {
@@ -143,7 +148,13 @@ describe('what cannot be read in it', () => {
     place.home.write(path.relative(place.home.path, path.join(log, 'a file')), 'in a folder in its place');
 
     await using second = await place.start();
-    await second.untilLine(({ level, msg }) => level === 'error' && msg.includes(log), 'the fault');
+    const said = await second.untilLine(
+      ({ level, msg }) => level === 'error' && msg.includes(log),
+      'the fault',
+    );
+    expect(said.msg).toContain(`${log} cannot be read (EISDIR`);
+    expect(said.msg).toContain(`It is ${log}.unreadable now`);
+    expect(readdirSync(`${log}.unreadable`)).toEqual(['a file']);
     using client = makeClient(second.url);
     await client.initialize();
     await end(second, 'SIGKILL');

@@ -50,6 +50,13 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
     file: '/state/sessions.log',
     error: new Error('ENOSPC: no space left on device'),
   },
+  'store.unreadable': {
+    kind: 'store.unreadable',
+    file: '/state/sessions.log',
+    aside: '/state/sessions.log.unreadable',
+    error: new Error('EIO: i/o error, read'),
+  },
+  'store.skipped': { kind: 'store.skipped', folder: '/state', lines: 3 },
   'session.opened': { kind: 'session.opened', revision: '2025-11-25' },
   'session.closed': { kind: 'session.closed' },
   'session.dormant': { kind: 'session.dormant' },
@@ -107,6 +114,14 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'store.failed': [
     'error',
     '/state/sessions.log cannot be written (ENOSPC: no space left on device): sessions are in memory until it can',
+  ],
+  'store.unreadable': [
+    'error',
+    '/state/sessions.log cannot be read (EIO: i/o error, read): what it kept is missing, and a new file is begun. It is /state/sessions.log.unreadable now; to have it back, stop the bridge, make it readable and give it its old name',
+  ],
+  'store.skipped': [
+    'warn',
+    '3 lines of the files in /state cannot be understood and are left out: sessions or events may be missing',
   ],
   'session.opened': ['info', 'connected (2025-11-25)'],
   'session.closed': ['info', 'ended its session'],
@@ -226,6 +241,16 @@ describe('the other ways to say', () => {
       { kind: 'bridge.reaped', processes: [{ pid: 12, command: 'node server.js' }] },
       'warn',
       'Ended 1 process that an earlier bridge left behind (pid 12).',
+    ],
+    [
+      { kind: 'store.unreadable', file: '/a.log', aside: undefined, error: new Error('EIO') },
+      'error',
+      '/a.log cannot be read (EIO): what it kept is missing, and a new file is begun. It could not be put aside',
+    ],
+    [
+      { kind: 'store.skipped', folder: '/state', lines: 1 },
+      'warn',
+      '1 line of the files in /state cannot be understood and is left out: sessions or events may be missing',
     ],
     [{ kind: 'rollout.began', paths: [] }, 'info', 'Taking up the code as it is'],
     [

@@ -1,5 +1,6 @@
 // A session that an earlier bridge had, or none: made from its record, asleep, and the same to its client.
 import { describe, expect, test, vi } from 'vitest';
+import { takenBackText } from '../../src/session/failures.js';
 import type { Standing } from '../../src/session/plan.js';
 import { strangerRecord } from '../../src/session/record.js';
 import { digestOf } from '../../src/session/snapshot.js';
@@ -356,6 +357,21 @@ describe('what a server asked in an earlier life', () => {
     scene.send(answer(Number(asked[0])));
     await settle();
     expect(scene.children.last.lines.at(-1)).toBe(answer(0));
+  });
+
+  test('on the standalone stream is taken back there, unless it was before; and once [call.server-requests]', async () => {
+    const ask = (id: number | string) =>
+      `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"elicitation/create"}`;
+    const { store } = keep({
+      left: (before) => {
+        before.append(ID, 'g', ask(1), true);
+        before.append(ID, 'g', ask('1'), true);
+        before.append(ID, 'g', log('meanwhile'), true);
+        before.append(ID, 'g', takenBackText(1));
+      },
+    });
+    await using next = new Scene({ store, record: PLAIN });
+    expect(next.get('g.3').connection.texts).toEqual([takenBackText(1), takenBackText('1')]);
   });
 
   test('has other ids in each life [call.server-requests]', async () => {

@@ -8,6 +8,7 @@ import { applyEventLine, countOf, linesOf } from '../../src/store/event-lines.js
 import { Logs } from '../../src/store/logs.js';
 import { MemoryStore } from '../../src/store/memory.js';
 import type { SessionRecord, Store } from '../../src/store/store.js';
+import { FAULTLESS } from '../helpers/faultless.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const SESSIONS = ['a', 'b', 'c'];
@@ -129,10 +130,6 @@ function answersOf(store: Store) {
 
 const orderOf = (store: Store) => [...store.records()].map(({ id }) => id);
 
-const faultless = (file: string, error: Error) => {
-  throw new Error(file, { cause: error });
-};
-
 const sizesIn = (folder: string) =>
   FILES.map((name) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0);
 
@@ -149,7 +146,7 @@ describe('a store that is opened again', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const folder = mkdtempSync(`${root}/`);
-        const plan = { folder, least, onFault: faultless };
+        const plan = { folder, least, ...FAULTLESS };
         const model = new MemoryStore();
         const opened = [new DiskStore(plan)];
         for (const each of [...steps, 'abandon' as const]) {
@@ -182,7 +179,7 @@ describe('a store that is opened again', () => {
         fc.array(cut, { minLength: 1, maxLength: 5 }),
         (ops, cuts) => {
           const folder = mkdtempSync(`${root}/`);
-          const disk = new DiskStore({ folder, onFault: faultless });
+          const disk = new DiskStore({ folder, ...FAULTLESS });
           const sizes = ops.map((each) => {
             apply(disk, each);
             return sizesIn(folder);
@@ -198,7 +195,7 @@ describe('a store that is opened again', () => {
             const isLost = (i: number, part: number) => file === part && (sizes[i]?.[part] ?? 0) > size;
             for (const [i, each] of ops.entries()) if (!isLost(i, 0)) each.sessions?.(model);
             for (const [i, each] of ops.entries()) if (!isLost(i, 1)) each.events?.(model);
-            const left = new DiskStore({ folder: copy, onFault: faultless });
+            const left = new DiskStore({ folder: copy, ...FAULTLESS });
             expect(answersOf(left)).toEqual(answersOf(reopened(model)));
             left.append('a', 'g', 'and it goes on');
             left.close();
@@ -241,7 +238,7 @@ describe('a store that is opened again', () => {
     first.append('a', 'p1', 'early');
     mkdirSync(folder.at('events.log.tmp'));
     const faults: string[] = [];
-    const second = new DiskStore({ folder: folder.path, onFault: (file) => faults.push(file) });
+    const second = new DiskStore({ folder: folder.path, ...FAULTLESS, onFault: (file) => faults.push(file) });
     expect(faults).toEqual([folder.at('events.log')]);
     second.save(record('a'));
     folder.remove('events.log.tmp');
@@ -325,7 +322,11 @@ describe('a store on disk', () => {
     const { folder, record } = makeStores();
     const faults: string[] = [];
     mkdirSync(folder.at('gone'));
-    const store = new DiskStore({ folder: folder.at('gone'), onFault: (file) => faults.push(file) });
+    const store = new DiskStore({
+      folder: folder.at('gone'),
+      ...FAULTLESS,
+      onFault: (file) => faults.push(file),
+    });
     folder.remove('gone');
     store.save(record('a'));
     store.append('a', 'g', 'x');
@@ -335,7 +336,7 @@ describe('a store on disk', () => {
     mkdirSync(folder.at('gone'));
     store.save({ ...record('a'), usedAt: 9 });
     store.append('a', 'g', 'z');
-    const next = new DiskStore({ folder: folder.at('gone'), onFault: faultless });
+    const next = new DiskStore({ folder: folder.at('gone'), ...FAULTLESS });
     expect(next.record('a')?.usedAt).toBe(9);
     expect(next.after('a', 'g', 0)?.events.map((event) => event.text)).toEqual(['x', 'y', 'z']);
   });
@@ -364,7 +365,7 @@ test('what a rewrite of the events holds is all of them, and no more than was re
 /** Stores on one folder, one after the other, as after a SIGKILL: none is closed before the next one is opened. */
 function makeStores() {
   const folder = makeTempFolder();
-  const open = () => new DiskStore({ folder: folder.path, onFault: faultless });
+  const open = () => new DiskStore({ folder: folder.path, ...FAULTLESS });
   const record = (id: string): SessionRecord => ({
     id,
     initialize: '{"id":0}',

@@ -13,6 +13,7 @@ import {
 import { takeLock } from '../../src/store/lock.js';
 import { openStore } from '../../src/store/open.js';
 import { pruneOld } from '../../src/store/prune.js';
+import { FAULTLESS } from '../helpers/faultless.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const LINUX: Place = { project: '/projects/my server', env: {}, platform: 'linux', home: '/projects' };
@@ -100,11 +101,11 @@ describe('a state folder', () => {
 
   test('is opened, closed, and opened again with what was kept [session.same-id]', () => {
     const folder = makeTempFolder().at('state');
-    const first = openStore({ folder, project: '/project', onFault });
+    const first = openStore({ folder, project: '/project', ...FAULTLESS });
     first.store.keepNote('a', 'b');
     first.close();
     first.close();
-    const second = openStore({ folder, project: '/project', onFault });
+    const second = openStore({ folder, project: '/project', ...FAULTLESS });
     expect([second.folder, second.store.note('a')]).toEqual([folder, 'b']);
     second.close();
     expect(readdirSync(folder)).toEqual(['sessions.log']);
@@ -112,8 +113,8 @@ describe('a state folder', () => {
 
   test('that another bridge has is an error that says which, and what to do', () => {
     const folder = makeTempFolder().path;
-    const { close } = openStore({ folder, project: '/project', onFault });
-    const error = errorOf(() => openStore({ folder, project: '/project', onFault }));
+    const { close } = openStore({ folder, project: '/project', ...FAULTLESS });
+    const error = errorOf(() => openStore({ folder, project: '/project', ...FAULTLESS }));
     expect([error.exitCode, error.cause]).toEqual([1, undefined]);
     expect(error.message).toBe(
       `State folder ${folder} is in use by mcp-bridge (process ${process.pid}). Stop it, or choose another with --state-dir.`,
@@ -123,7 +124,7 @@ describe('a state folder', () => {
 
   test('that cannot be made is an error that says why, and what to do', () => {
     const folder = makeTempFolder({ file: '' }).at('file/state');
-    const error = errorOf(() => openStore({ folder, project: '/project', onFault }));
+    const error = errorOf(() => openStore({ folder, project: '/project', ...FAULTLESS }));
     expect(error.message).toContain(`State folder ${folder} cannot be used (ENOTDIR).`);
     expect(error.message).toContain('--state-dir');
     expect(error.message).toContain('--no-persist');
@@ -176,10 +177,6 @@ describe('the state of a port that was not used for long', () => {
     expect(readdirSync(folder.at('1')).sort()).toEqual(['mine.txt', 'sessions.log']);
   });
 });
-
-function onFault(file: string, error: Error): void {
-  throw new Error(file, { cause: error });
-}
 
 function errorOf(act: () => unknown): BridgeError {
   try {

@@ -16,18 +16,25 @@ afterEach(() => {
   vi.mocked(fs.renameSync).mockReset();
 });
 
+const DEAF = { onFault: () => undefined, onUnreadable: () => undefined };
+
 /** A journal with what it says of faults, and a way to see what the next one would find. */
 function makeJournal(content?: string | Buffer) {
   const folder = makeTempFolder();
   if (content !== undefined) folder.write('log', content);
   const faults: string[] = [];
-  const open = () => new Journal(folder.at('log'), (error) => faults.push(String(error.message)));
+  const putAside: [aside: string | undefined, error: string][] = [];
+  const open = () =>
+    new Journal(folder.at('log'), {
+      onFault: (error) => faults.push(error.message),
+      onUnreadable: (error, aside) => putAside.push([aside, error.message]),
+    });
   const found = () => {
     const lines: string[] = [];
     open().read((line) => lines.push(line) > 0);
     return lines;
   };
-  return { folder, faults, journal: open(), found };
+  return { folder, faults, putAside, journal: open(), found };
 }
 
 const full = () => Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
@@ -91,11 +98,11 @@ describe('a journal', () => {
       fc.property(fc.array(fc.nat({ max: 2_500_000 }), { maxLength: 6 }), (lengths) => {
         const folder = fs.mkdtempSync(`${makeTempFolder().path}/`);
         const lines = lengths.map((length, i) => String(i).repeat(length));
-        const journal = new Journal(`${folder}/log`, () => undefined);
+        const journal = new Journal(`${folder}/log`, DEAF);
         for (const line of lines) journal.append(line);
         journal.close();
         const read: string[] = [];
-        new Journal(`${folder}/log`, () => undefined).read((line) => read.push(line) > 0);
+        new Journal(`${folder}/log`, DEAF).read((line) => read.push(line) > 0);
         expect(read).toEqual(lines);
       }),
       { numRuns: 10 },
@@ -177,14 +184,24 @@ describe('a journal on a disk that does not take it', () => {
     expect([found(), faults, fs.readdirSync(folder.path)]).toEqual([['a', 'c'], ['ENOSPC'], ['log']]);
   });
 
-  test('puts a file aside that it cannot read, and begins a new one', () => {
-    const { journal, folder, faults, found } = makeJournal();
+  test('puts a file aside that it cannot read, says where, and begins a new one', () => {
+    const { journal, folder, faults, putAside, found } = makeJournal();
     fs.mkdirSync(folder.at('log'));
     expect(journal.read(() => true)).toEqual({ lines: 0, skipped: 0 });
-    expect(faults).toHaveLength(1);
+    expect(putAside).toEqual([[folder.at('log.unreadable'), expect.stringContaining('EISDIR')]]);
     journal.append('a');
-    expect([found(), faults.length]).toEqual([['a'], 1]);
+    expect([found(), faults, putAside.length]).toEqual([['a'], [], 1]);
     expect(fs.readdirSync(folder.path).sort()).toEqual(['log', 'log.unreadable']);
+  });
+
+  test('says of a file that it cannot read whether it could be put aside', () => {
+    const { journal, folder, faults, putAside } = makeJournal();
+    fs.mkdirSync(folder.at('log'));
+    vi.mocked(fs.renameSync).mockImplementationOnce(() => {
+      throw full();
+    });
+    journal.read(() => true);
+    expect([faults, putAside]).toEqual([[], [[undefined, expect.stringContaining('EISDIR')]]]);
   });
 });
 
@@ -204,8 +221,8 @@ describe('a journal that is rewritten', () => {
         }
       },
     };
-    const onFault = (error: Error) => faults.push(error.message);
-    const journal = new Compacted({ file: folder.at('log'), least, onFault }, content);
+    const doors = { ...DEAF, onFault: (error: Error) => faults.push(error.message) };
+    const journal = new Compacted({ file: folder.at('log'), least, ...doors }, content);
     const append = (line: string) => {
       live = [...live, line].slice(-most);
       journal.append(line);

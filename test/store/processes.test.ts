@@ -5,12 +5,9 @@ import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { DiskStore } from '../../src/store/disk.js';
 import { holderOf, takeLock } from '../../src/store/lock.js';
+import { FAULTLESS } from '../helpers/faultless.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 import { compileStore, type Program, startProgram } from './as-program.js';
-
-const faultless = (file: string, error: Error) => {
-  throw new Error(file, { cause: error });
-};
 
 test('a SIGKILL takes nothing that was acknowledged [session.same-id http.resume]', async () => {
   const compiled = compileStore();
@@ -24,7 +21,7 @@ test('a SIGKILL takes nothing that was acknowledged [session.same-id http.resume
       if (acknowledged >= next + 200 * (round + 1)) child.kill('SIGKILL');
     });
     await Promise.all([once(child, 'exit'), once(lines, 'close')]);
-    const store = new DiskStore({ folder: folder.path, onFault: faultless });
+    const store = new DiskStore({ folder: folder.path, ...FAULTLESS });
     const events = store.after('a', 'g', 0)?.events ?? [];
     expect(events.at(-1)?.seq).toBeGreaterThanOrEqual(acknowledged);
     expect(events.every(({ seq, text: said }) => said === `{"n":${seq}}`)).toBe(true);
@@ -39,7 +36,9 @@ const WRITER = `
 import { writeSync } from 'node:fs';
 import { DiskStore } from './store/disk.js';
 const [folder, first] = process.argv.slice(2);
-const store = new DiskStore({ folder, least: { sessions: 2000, events: 2000 }, onFault: (_, error) => { throw error; } });
+const fail = (_, error) => { throw error; };
+const least = { sessions: 2000, events: 2000 };
+const store = new DiskStore({ folder, least, onFault: fail, onUnreadable: fail });
 for (let n = Number(first); ; n += 1) {
   store.save({ id: 'a', initialize: '{}', subscriptions: new Map(), shown: new Map(), usedAt: n });
   if (store.append('a', 'g', JSON.stringify({ n })) !== n) throw new Error('an id was given twice');

@@ -10,6 +10,7 @@ import {
   type Store,
   type StreamId,
 } from '../../src/store/store.js';
+import { FAULTLESS } from '../helpers/faultless.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
 const S = 's';
@@ -18,14 +19,11 @@ const MOST_EVENTS = 1_000;
 const MOST_STREAMS = 256;
 const MOST_CHARACTERS = 16 * MI;
 
-const onFault = (file: string, error: Error) => {
-  throw new Error(file, { cause: error });
-};
 const KINDS = [
   { kind: 'in memory', makeStore: (): Store => new MemoryStore(), runs: 100 },
   {
     kind: 'on disk',
-    makeStore: (): Store => new DiskStore({ folder: makeTempFolder().path, onFault }),
+    makeStore: (): Store => new DiskStore({ folder: makeTempFolder().path, ...FAULTLESS }),
     runs: 10,
   },
 ];
