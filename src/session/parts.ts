@@ -55,6 +55,7 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
   const firstAsk = record.revision === undefined ? 0 : Date.now() * 1_000;
   const traffic: Traffic = new Traffic(outbox, firstAsk, {
     onOpened: doors.onOpened,
+    onUse: () => presence.touch(),
     onAccepted: (request, answer) => {
       handshake.accepted(request);
       catalog.seen(request, answer, !dispatch.isUsed);
@@ -68,7 +69,6 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
   const supervisor = new Supervisor(plan.startBackend, plan.starts, {
     ...doors,
     onLine: (backend, line) => {
-      if (line.kind !== 'notification') presence.touch();
       traffic.onLine(backend, line);
       // Its session may have nothing more to do, and others may wait for a place.
       if (line.kind === 'response') plan.places.offer();
