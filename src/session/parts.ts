@@ -56,9 +56,9 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
   const traffic: Traffic = new Traffic(outbox, firstAsk, {
     onOpened: doors.onOpened,
     onUse: () => presence.touch(),
-    onAccepted: (request, answer) => {
+    onAccepted: (request, answer, backend) => {
       handshake.accepted(request);
-      catalog.seen(request, answer, !dispatch.isUsed);
+      catalog.seen(request, answer, dispatch.isFresh(backend));
     },
     onStray: (backend, answer) => {
       const isOurs = handshake.answer(answer) || handshake.answerLate(backend, answer);

@@ -4,6 +4,7 @@ import { expect, vi } from 'vitest';
 import { ChildBackend } from '../../src/backend/child.js';
 import { Starts } from '../../src/backend/starts.js';
 import { asLine, notificationText, type RequestId, requestText } from '../../src/protocol/jsonrpc.js';
+import type { Standing } from '../../src/session/plan.js';
 import { type NoSession, type Purpose, Registry, type RegistryPlan } from '../../src/session/registry.js';
 import type { Session } from '../../src/session/session.js';
 import { MemoryStore } from '../../src/store/memory.js';
@@ -29,6 +30,8 @@ export interface TownPlan {
   readonly play?: (child: FakeChild, nth: number) => void;
   /** What an earlier bridge has kept. */
   readonly store?: MemoryStore;
+  /** How the newest code stands; without it no change is under way. */
+  readonly standing?: () => Standing;
 }
 
 /** A request of a client, and the connection that it came on. */
@@ -47,7 +50,8 @@ export class Town implements AsyncDisposable {
   readonly registry: Registry;
   #lastId = 0;
 
-  constructor({ options, play = mcpServer(), store = new MemoryStore() }: TownPlan = {}) {
+  constructor(plan: TownPlan = {}) {
+    const { options, play = mcpServer(), store = new MemoryStore(), standing = () => UNCHANGED } = plan;
     vi.useFakeTimers({ toFake: [...FAKED] });
     this.children = new FakeChildren(play);
     this.store = store;
@@ -69,7 +73,7 @@ export class Town implements AsyncDisposable {
       startBackend: (doors) => new ChildBackend({ spec: SPEC, spawn, number: 1, timeouts: TIMEOUTS }, doors),
       starts: this.starts,
       serverName: 'server',
-      standing: () => UNCHANGED,
+      standing,
       report: () => {},
     });
   }
@@ -108,7 +112,12 @@ export class Town implements AsyncDisposable {
 
   /** A call of a tool: `echo` is answered, any other waits for the test. */
   call(id: string, name = 'echo'): Visit {
-    const line = requestLine(this.#nextId(), 'tools/call', { name, arguments: { text: 'hello' } });
+    return this.ask(id, 'tools/call', { name, arguments: { text: 'hello' } });
+  }
+
+  /** A request of a client. */
+  ask(id: string, method: string, params: object = {}): Visit {
+    const line = requestLine(this.#nextId(), method, params);
     const session = this.the(id);
     return visit(session, line.message.id, (stream) => session.call(line, stream));
   }
