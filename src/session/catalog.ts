@@ -1,6 +1,13 @@
 // What this client has been shown of the server's lists, so that it can be shown it again without a backend, and told when
 // a new backend has others.
-import { isObject, param, type RequestLine, type ResponseLine, requestText } from '../protocol/jsonrpc.js';
+import {
+  isObject,
+  param,
+  parseJson,
+  type RequestLine,
+  type ResponseLine,
+  requestText,
+} from '../protocol/jsonrpc.js';
 import { INITIALIZE } from '../protocol/mcp.js';
 import {
   afterPage,
@@ -51,6 +58,19 @@ export class Catalog {
     if (isFresh && isWhole(request, result)) this.#snapshots.learn(this.#kind, method, result);
   }
 
+  /**
+   * A new backend answered the client's `initialize`, in which `revision`, the one agreed on, was asked for. A client that
+   * asks for another one may agree on another one with it: this is what such clients are told only as long as they were
+   * told that revision before.
+   */
+  met(revision: string | undefined, answer: ResponseLine): void {
+    const result = resultOf(answer);
+    const before = this.#snapshots.of(this.#kind)?.get(INITIALIZE);
+    if (result === undefined || revisionIn(result) !== revision) return;
+    if (before === undefined || revisionIn(before) === revision)
+      this.#snapshots.learn(this.#kind, INITIALIZE, result);
+  }
+
   /** The client was shown this result. */
   note(request: RequestLine, result: string): void {
     const { method } = request.message;
@@ -88,6 +108,12 @@ export class Catalog {
     }
     return due;
   }
+}
+
+/** The revision in the result of `initialize`. */
+function revisionIn(result: string): unknown {
+  const value = parseJson(result);
+  return isObject(value) ? value.protocolVersion : undefined;
 }
 
 /** The first page is the last one. */
