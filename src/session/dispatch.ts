@@ -30,7 +30,8 @@ export class Dispatch {
   readonly hold: Hold;
   readonly #parts: DispatchParts;
   readonly #doors: DispatchDoors;
-  #isUsed = false;
+  /** Those that have run a call. */
+  readonly #used = new WeakSet<Backend>();
 
   constructor(parts: DispatchParts, doors: DispatchDoors) {
     this.#parts = parts;
@@ -46,14 +47,9 @@ export class Dispatch {
     });
   }
 
-  /** The backend that serves has run a call: its lists may be what that call made of them. */
-  get isUsed(): boolean {
-    return this.#isUsed;
-  }
-
-  /** A new backend is there, which has run nothing yet. */
-  onStarted(): void {
-    this.#isUsed = false;
+  /** The backend has run no call: its lists are not what a call of this client made of them. */
+  isFresh(backend: Backend): boolean {
+    return !this.#used.has(backend);
   }
 
   has(id: RequestId): boolean {
@@ -112,7 +108,7 @@ export class Dispatch {
     const backend = this.#doors.serving();
     if (!backend) return 'gone';
     if (!('stream' in held)) return backend.send(held.line.text);
-    if (!this.#isUsed && !isQuick(held.line)) this.#isUsed = true;
+    if (!isQuick(held.line)) this.#used.add(backend);
     return this.#parts.traffic.forward(held, backend);
   }
 

@@ -20,6 +20,7 @@ import { resultOf } from './snapshot.js';
 
 export class Handshake {
   readonly #store: Store;
+  readonly #onMet: (answer: ResponseLine) => void;
   readonly #questions = new Questions();
   #record: SessionRecord;
   /** The client's `initialize`, until it is answered. */
@@ -29,10 +30,11 @@ export class Handshake {
   /** Its id, if the bridge answered it: the first backend may still answer it too. */
   #early: RequestId | undefined;
 
-  /** `record`: what is known of the session so far. */
-  constructor(store: Store, record: SessionRecord) {
+  /** `record`: what is known of the session so far. `onMet`: a new backend has answered the repeated `initialize`. */
+  constructor(store: Store, record: SessionRecord, onMet: (answer: ResponseLine) => void) {
     this.#store = store;
     this.#record = record;
+    this.#onMet = onMet;
   }
 
   /** The revision agreed on, once it is. */
@@ -117,7 +119,7 @@ export class Handshake {
 
   /** Introduces the client to a backend that it has not met; tells the backend when it serves, or that it does not. */
   async repeat(backend: Backend): Promise<void> {
-    settle(backend, await introduce(backend, this.#questions, () => this.#record));
+    settle(backend, await introduce(backend, this.#questions, () => this.#record, this.#onMet));
   }
 
   /**

@@ -9,14 +9,16 @@ import type { Questions } from './questions.js';
  * Introduces the client to a new backend: `initialize` with the revision agreed on → its result → `initialized` → log
  * level → subscriptions. Strict servers refuse any other order. Resolves with what was wrong, or undefined; a log level
  * or subscription that the new server refuses is no reason not to serve.
- * `record` is asked for late: the client may say `initialized` meanwhile.
+ * `record` is asked for late: the client may say `initialized` meanwhile. `onMet`: it has answered `initialize`.
  */
 export async function introduce(
   backend: Backend,
   questions: Questions,
   record: () => SessionRecord,
+  onMet: (answer: ResponseLine) => void,
 ): Promise<string | undefined> {
   const answer = await questions.ask(backend, pinned(record()));
+  if (answer) onMet(answer);
   return whatIsWrong(answer) ?? (await catchUp(backend, questions, record));
 }
 

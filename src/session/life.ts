@@ -181,8 +181,7 @@ export class Life {
 
   /** The client's own `initialize` opens its first backend; the ones after it are told what it was told. */
   #introduce(backend: Backend): void {
-    const { dispatch, handshake, traffic } = this.parts;
-    dispatch.onStarted();
+    const { handshake, traffic } = this.parts;
     const { opening } = handshake;
     if (opening) traffic.forward(opening, backend);
     else void handshake.repeat(backend);

@@ -14,6 +14,7 @@ import type { Sent } from './inflight.js';
 import { Outbox } from './outbox.js';
 import type { SessionPlan } from './plan.js';
 import { Presence } from './presence.js';
+import { withListChanged } from './snapshot.js';
 import { Traffic } from './traffic.js';
 
 export interface Parts {
@@ -47,28 +48,33 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
   const initialize = requestLineOf(record.initialize);
   const requested = requestedRevision(initialize);
   const presence = new Presence();
-  const handshake = new Handshake(store, record);
+  const handshake: Handshake = new Handshake(store, record, (answer) =>
+    catalog.met(handshake.revision, toldOf(answer)),
+  );
   const primes = () => understandsPriming(handshake.revision ?? requested);
   const outbox = new Outbox({ store, session: record.id, retry: RETRY, primes });
-  const catalog = new Catalog(plan.snapshots, initialize, record.shown, (lists) => handshake.shown(lists));
+  const catalog: Catalog = new Catalog(plan.snapshots, initialize, record.shown, (lists) =>
+    handshake.shown(lists),
+  );
   // A client may still answer what an earlier bridge has asked it: no id is used twice.
   const firstAsk = record.revision === undefined ? 0 : Date.now() * 1_000;
   const traffic: Traffic = new Traffic(outbox, firstAsk, {
     onOpened: doors.onOpened,
-    onAccepted: (request, answer) => {
+    onUse: () => presence.touch(),
+    onAccepted: (request, answer, backend) => {
       handshake.accepted(request);
-      catalog.seen(request, answer, !dispatch.isUsed);
+      catalog.seen(request, answer, dispatch.isFresh(backend));
     },
     onStray: (backend, answer) => {
-      const isOurs = handshake.answer(answer) || handshake.answerLate(backend, answer);
-      if (!isOurs) traffic.dropped(answer);
+      if (handshake.answer(answer)) return;
+      if (handshake.answerLate(backend, answer)) catalog.seen(initialize, toldOf(answer), true);
+      else traffic.dropped(answer);
     },
     report,
   });
   const supervisor = new Supervisor(plan.startBackend, plan.starts, {
     ...doors,
     onLine: (backend, line) => {
-      if (line.kind !== 'notification') presence.touch();
       traffic.onLine(backend, line);
       // Its session may have nothing more to do, and others may wait for a place.
       if (line.kind === 'response') plan.places.offer();
@@ -84,4 +90,9 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
     { isFar: doors.isFar, onOpened: doors.onOpenedEarly },
   );
   return { ...shared, presence, dispatch, early, supervisor };
+}
+
+/** The answer to `initialize` as clients are told it. */
+function toldOf(answer: ResponseLine): ResponseLine {
+  return { ...answer, text: withListChanged(answer.text) };
 }

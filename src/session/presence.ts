@@ -17,7 +17,7 @@ export class Presence {
     return Math.round(Date.now() - (performance.now() - this.#activeAt));
   }
 
-  /** A message came, from either side. */
+  /** A message came for the other side, from either one: what the bridge asks for itself is no use. */
   touch(now = performance.now()): void {
     this.#activeAt = now;
   }

@@ -138,26 +138,42 @@ export function emptyResult(method: string): string {
   return JSON.stringify(list ? { [list.items]: [] } : {});
 }
 
-/** What the client has been shown of one list: its pages so far. */
-export interface Shown {
+/** One page of a list: its items, and the cursor of the next page where there is one. */
+export interface Page {
   readonly items: readonly unknown[];
   readonly next: unknown;
 }
 
-/** What the client knows of a list after one more page of it. */
-export function afterPage(shown: Shown | undefined, request: RequestLine, result: string): Shown {
+/** The first pages of a list, one after the other: all of them where there is no next one. */
+export interface Shown extends Page {
+  readonly pages: number;
+}
+
+/** What the client knows of a list after one more page of it; a page that does not continue the others is no news. */
+export function afterPage(shown: Shown | undefined, request: RequestLine, result: string): Shown | undefined {
   const cursor = param(request.message, 'cursor');
   const page = pageOf(request.message.method, result);
-  return cursor !== undefined && shown?.next === cursor
-    ? { ...page, items: [...shown.items, ...page.items] }
-    : page;
+  if (cursor === undefined) return { ...page, pages: 1 };
+  if (shown?.next !== cursor) return shown;
+  return { ...page, items: [...shown.items, ...page.items], pages: shown.pages + 1 };
 }
 
 /** The items and the next cursor of a list result. */
-export function pageOf(method: string, result: string): Shown {
+export function pageOf(method: string, result: string): Page {
   const value = parseJson(result);
   const items = isObject(value) ? value[LISTS[method]?.items ?? ''] : undefined;
   return { items: Array.isArray(items) ? items : [], next: isObject(value) ? value.nextCursor : undefined };
+}
+
+/** What tells the pages that a client was shown from others: a digest, and if there are more pages how many these are. */
+export function markOf({ items, next, pages }: Shown): string {
+  return next === undefined ? digestOf(items) : `${digestOf(items)} ${pages}`;
+}
+
+/** How many pages a mark is of; undefined: of all. */
+export function pagesIn(mark: string): number | undefined {
+  const [, pages] = mark.split(' ');
+  return pages === undefined ? undefined : Number(pages);
 }
 
 /** What tells a list from others; the order of items and of members does not matter. */

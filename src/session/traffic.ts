@@ -32,6 +32,8 @@ export interface TrafficDoors {
   onOpened(backend: Backend, sent: Sent, answer: ResponseLine): void;
   /** The server accepted a request, before the client hears of it. */
   onAccepted(request: RequestLine, answer: ResponseLine, backend: Backend): void;
+  /** The server answers its client, or asks it: the session is in use. */
+  onUse(): void;
   /** The server answered what the client did not ask: perhaps the bridge did. */
   onStray(backend: Backend, answer: ResponseLine): void;
   report(report: TrafficReport): void;
@@ -156,6 +158,7 @@ export class Traffic {
       backend.send(errorText(line.message.id, INTERNAL_ERROR, ASKED_TOO_MUCH));
       return;
     }
+    this.#doors.onUse();
     const stream = this.#route(line);
     this.#outbox.say(stream, this.#inFlight.ask(backend, line, stream));
   }
@@ -168,6 +171,7 @@ export class Traffic {
     const { id } = line.message;
     const sent = id === undefined ? undefined : this.#inFlight.take(id, backend);
     if (!sent) return this.#doors.onStray(backend, line);
+    this.#doors.onUse();
     if (sent.line.message.method === INITIALIZE) return this.#doors.onOpened(backend, sent, line);
     if (!errorOf(line.message)) this.#doors.onAccepted(sent.line, line, backend);
     this.#outbox.answer(sent.stream, line.text);

@@ -51,12 +51,8 @@ export class Town implements AsyncDisposable {
   readonly registry: Registry;
   #lastId = 0;
 
-  constructor({
-    options,
-    play = mcpServer(),
-    store = new MemoryStore(),
-    standing = () => UNCHANGED,
-  }: TownPlan = {}) {
+  constructor(plan: TownPlan = {}) {
+    const { options, play = mcpServer(), store = new MemoryStore(), standing = () => UNCHANGED } = plan;
     vi.useFakeTimers({ toFake: [...FAKED] });
     this.children = new FakeChildren(play);
     this.store = store;
@@ -118,7 +114,12 @@ export class Town implements AsyncDisposable {
 
   /** A call of a tool: `echo` is answered, any other waits for the test. */
   call(id: string, name = 'echo'): Visit {
-    const line = requestLine(this.#nextId(), 'tools/call', { name, arguments: { text: 'hello' } });
+    return this.ask(id, 'tools/call', { name, arguments: { text: 'hello' } });
+  }
+
+  /** A request of a client. */
+  ask(id: string, method: string, params: object = {}): Visit {
+    const line = requestLine(this.#nextId(), method, params);
     const session = this.the(id);
     return visit(session, line.message.id, (stream) => session.call(line, stream));
   }

@@ -27,6 +27,21 @@ describe('more sessions than servers may run', () => {
     expect(town.the(one).state).toBe('dormant');
   });
 
+  test('the one that was used least lately is the same after a new generation was taken up [session.idle]', async () => {
+    await using town = new Town(two);
+    const [one, other] = [await town.open(), await town.open()];
+    await town.pass(NAP);
+    town.call(one);
+    await settle();
+    // As a rollout does: who was used last comes first.
+    for (const id of [one, other]) {
+      await town.pass(NAP);
+      expect(await town.the(id).takeUp('start-first', 2)).toEqual({ kind: 'serves' });
+    }
+    await town.open();
+    expect([one, other].map((id) => town.the(id).state)).toEqual(['active', 'dormant']);
+  });
+
   test('with all of them in use, the newcomer is held until one is not [session.idle] [call.hold]', async () => {
     await using town = new Town(two);
     const [one, other] = [await town.open(), await town.open()];

@@ -58,6 +58,26 @@ describe('a hundred thousand levels', () => {
   });
 });
 
+describe('two hundred thousand items', () => {
+  // More than a function may be given as arguments, in a promise that nobody awaits.
+  test('of a list on one page are compared after a change [session.changed]', async () => {
+    const result = JSON.stringify({
+      tools: Array.from({ length: 200_000 }, (_, n) => ({ name: `tool-${n}` })),
+    });
+    const list = requestOf(requestText(1, 'tools/list'));
+    const catalog = new Catalog(
+      new Snapshots(new MemoryStore()),
+      requestOf(initializeWith('{}')),
+      new Map(),
+      () => {},
+    );
+    catalog.note(list, result);
+    expect(await catalog.compare(async () => result)).toEqual(new Set());
+    const changed = result.replace('tool-0', 'other');
+    expect(await catalog.compare(async () => changed)).toEqual(new Set(['notifications/tools/list_changed']));
+  });
+});
+
 describe('a million characters', () => {
   // 32 kinds of clients are kept for ever, each under what it can do.
   test('of capabilities are not kept in each snapshot', () => {

@@ -200,6 +200,36 @@ describe('a session is used', () => {
   });
 });
 
+describe('a session is not used', () => {
+  test('by what the bridge itself asks a new backend: neither the handshake nor the lists [session.idle]', async () => {
+    await using scene = await open();
+    scene.call('tools/list');
+    await settle();
+    await wait(scene, LIMIT / 2);
+    expect(await scene.session.takeUp('start-first', 2)).toEqual({ kind: 'serves' });
+    await settle();
+    expect(scene.children.last.methods).toEqual(['initialize', 'notifications/initialized', 'tools/list']);
+    await wait(scene, LIMIT / 2);
+    expect(scene.session.state).toBe('dormant');
+  });
+
+  test('by an answer that nobody waits for [session.idle]', async () => {
+    await using scene = await open();
+    await wait(scene, LIMIT / 2);
+    scene.children.last.reply('{"jsonrpc":"2.0","id":7,"result":{}}');
+    await wait(scene, LIMIT / 2);
+    expect(scene.session.state).toBe('dormant');
+  });
+});
+
+test('a session is used by what its server asks its client [session.idle]', async () => {
+  await using scene = await open();
+  await wait(scene, LIMIT / 2);
+  scene.children.last.reply('{"jsonrpc":"2.0","id":0,"method":"roots/list"}');
+  await wait(scene, LIMIT - 5_000);
+  expect(scene.session.state).toBe('active');
+});
+
 describe('whether a client is connected', () => {
   test('is told by an open stream, or by an answer that somebody waits for', async () => {
     await using scene = await open();
