@@ -96,9 +96,10 @@ export function watchCode(
   report: Reporter,
 ): CodeWatch {
   if (code.watch.length === 0) return WATCHES_NOTHING;
-  const { watch: paths, explicit, extensions, executables, never } = code;
+  const { watch: paths, explicit, extensions, executables, commands, never } = code;
   const { delay, poll, ignore } = options;
-  const plan = { cwd: spec.cwd, paths, explicit, executables, never, delay, poll, ignore, gitignore: true };
+  const run = { executables, commands };
+  const plan = { cwd: spec.cwd, paths, explicit, ...run, never, delay, poll, ignore, gitignore: true };
   const watcher = watchFiles(extensions ? { ...plan, extensions } : plan, {
     onTouched: (file) => rollout.touched(path.relative(spec.cwd, path.resolve(spec.cwd, file))),
     onSettled: (change) => rollout.settled(change?.paths),

@@ -9,7 +9,7 @@ export interface Endpoint {
   readonly port: number;
   /** It was listening before, and somebody else listens on when this endpoint is closed. */
   readonly isHandedOver: boolean;
-  /** Requests go to this handler from now on; those that came before the first one have waited for it. */
+  /** Requests go to this handler from now on; those that came before the first one have waited, unless they have left. */
   serve(handler: Handler): void;
   /** No new connections; those that are open go on. */
   stopListening(): void;
@@ -56,7 +56,10 @@ export async function listen(plan: ListenPlan): Promise<Endpoint> {
     isHandedOver: plan.handedOver !== undefined,
     serve: (handler) => {
       handle = handler;
-      for (const exchange of early.splice(0)) handler(...exchange);
+      for (const [request, response] of early.splice(0)) {
+        // Who has left would be served for ever: the close that would end it has been.
+        if (!request.socket.destroyed) handler(request, response);
+      }
     },
     stopListening: () => server.close(),
     close: () => closeAll(server),

@@ -41,19 +41,26 @@ export function checkToken(headers: IncomingHttpHeaders, { token }: GuardOptions
   return refusal('token-missing', 'The bearer token is missing or wrong.');
 }
 
-/** The body is JSON, and the client takes JSON or events. */
-export function checkPostHeaders(headers: IncomingHttpHeaders): Checked {
-  const type = mediaTypeOf(headers['content-type'] ?? '');
-  if (type !== 'application/json') return refusal('content-type', `Content-Type is ${show(type)}.`);
-  const { json, events } = accepted(headers.accept);
-  return json || events ? OK : refusal('not-acceptable', `Accept is ${show(headers.accept)}.`);
+/** What a client takes as an answer; `any`: it says that it takes anything. */
+export interface Accepted {
+  readonly json: boolean;
+  readonly events: boolean;
+  readonly any: boolean;
 }
 
-/**
- * What a client takes as an answer. Clients leave one of the two out, or the whole header; a client that does not name
- * events may not be able to read them.
- */
-export function accepted(accept: string | undefined): { json: boolean; events: boolean; any: boolean } {
+/** The body is JSON, and the client takes JSON or events. */
+export function checkPostHeaders(
+  headers: IncomingHttpHeaders,
+): { readonly ok: true; readonly accepts: Accepted } | Refusal {
+  const type = mediaTypeOf(headers['content-type'] ?? '');
+  if (type !== 'application/json') return refusal('content-type', `Content-Type is ${show(type)}.`);
+  const accepts = accepted(headers.accept);
+  if (accepts.json || accepts.events) return { ok: true, accepts };
+  return refusal('not-acceptable', `Accept is ${show(headers.accept)}.`);
+}
+
+/** Clients leave one of the two out, or the whole header; one that does not name events may not be able to read them. */
+export function accepted(accept: string | undefined): Accepted {
   const types = (accept || '*/*').split(',').map(mediaTypeOf);
   const any = types.includes('*/*');
   return {

@@ -10,7 +10,7 @@ import type { Session } from '../session/session.js';
 import { type Body, parseBody, readBody } from './body.js';
 import { HttpConnection } from './connection.js';
 import { findSession, refuse } from './find-session.js';
-import { accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
+import { type Accepted, checkPostHeaders, checkRevision, revisionOf } from './guard.js';
 
 /** How long an answer may take and still be one JSON body (ms). */
 const MOMENT = 25;
@@ -25,6 +25,13 @@ export interface PostRooms {
   readonly maxBody: number;
 }
 
+/** A POST whose headers are in order. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly accepts: Accepted;
+}
+
 /** Answers the exchange, now or later; or tells why it refuses to. */
 export async function post(
   request: IncomingMessage,
@@ -33,6 +40,7 @@ export async function post(
 ): Promise<Refusal | undefined> {
   const checked = checkPostHeaders(request.headers);
   if (!checked.ok) return checked;
+  const exchange = { request, response, accepts: checked.accepts };
   const bytes = await readBody(request, maxBody);
   if ('ok' in bytes) return bytes;
   const body = parseBody(bytes);
@@ -43,37 +51,27 @@ export async function post(
   const stateless = refuseStateless(body, request);
   if (stateless) return stateless;
   const [first] = body.lines;
-  if (!body.batch && first && isInitialize(first)) return initialize(request, response, registry, first);
+  if (!body.batch && first && isInitialize(first)) return initialize(exchange, registry, first);
   const found = findSession(request.headers, registry, asks ? 'request' : 'message');
-  if (found.ok) return converse(request, response, found.session, body);
+  if (found.ok) return converse(exchange, found.session, body);
   if (found.code !== 'session-unheard') return found;
   response.writeHead(202, NO_BODY).end();
   return undefined;
 }
 
-function initialize(
-  request: IncomingMessage,
-  response: ServerResponse,
-  registry: Registry,
-  line: RequestLine,
-): Refusal | undefined {
+function initialize(exchange: Exchange, registry: Registry, line: RequestLine): Refusal | undefined {
   if (line.text.length > LONGEST_INITIALIZE) {
     const message = `The initialize is longer than ${LONGEST_INITIALIZE} characters.`;
     return refusal('initialize-too-large', message, line.message.id);
   }
   const session = registry.open(line);
   if (session === 'full') return refuse(session, registry);
-  session.open(line, openStream(request, response, session, [line.message.id], false));
+  session.open(line, openStream(exchange, session, [line.message.id], false));
   return undefined;
 }
 
-function converse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  session: Session,
-  { lines, batch }: Body,
-): Refusal | undefined {
-  const revision = checkRevision(request.headers, session.revision);
+function converse(exchange: Exchange, session: Session, { lines, batch }: Body): Refusal | undefined {
+  const revision = checkRevision(exchange.request.headers, session.revision);
   if (!revision.ok) return revision;
   if (batch && (!allowsBatches(session.revision) || lines.some(isInitialize))) {
     return refusal(
@@ -82,27 +80,25 @@ function converse(
     );
   }
   const requests = lines.flatMap((line) => (line.kind === 'request' ? line.message.id : []));
-  const stream = requests.length > 0 ? openStream(request, response, session, requests, batch) : undefined;
+  const stream = requests.length > 0 ? openStream(exchange, session, requests, batch) : undefined;
   for (const line of lines) {
     if (line.kind !== 'request') session.receive(line);
     else if (stream) session.call(line, stream);
   }
-  if (!stream) response.writeHead(202, NO_BODY).end();
+  if (!stream) exchange.response.writeHead(202, NO_BODY).end();
   return undefined;
 }
 
 /** The stream that the requests of this POST are answered on. */
 function openStream(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { response, accepts }: Exchange,
   session: Session,
   requests: readonly RequestId[],
   batch: boolean,
 ) {
-  const { json, events } = accepted(request.headers.accept);
-  const connection = new HttpConnection(response, { sessionId: session.id, events });
+  const connection = new HttpConnection(response, { sessionId: session.id, events: accepts.events });
   const stream = session.openStream(connection, requests, batch);
-  if (!json) session.beginStream(stream);
+  if (!accepts.json) session.beginStream(stream);
   const moment = setTimeout(() => session.beginStream(stream), MOMENT);
   response.once('close', () => {
     clearTimeout(moment);

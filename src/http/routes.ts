@@ -23,10 +23,16 @@ export interface Rooms {
 /** So long a client may go on sending a body that was refused, before it is cut off (ms). */
 const REFUSED_BODY_GRACE = 2_000;
 
+interface Within extends Rooms {
+  readonly unread: Unread;
+  /** The path of the endpoint. */
+  readonly endpoint: string;
+}
+
 export function makeHandler(rooms: Rooms): Handler {
-  const unread = new Unread();
+  const within = { ...rooms, unread: new Unread(), endpoint: pathOf(rooms.options.path) };
   return (request, response) => {
-    answer(request, response, { ...rooms, unread }).then(
+    answer(request, response, within).then(
       (refused) => {
         if (refused) refuse(request, response, refused);
       },
@@ -47,14 +53,14 @@ export const refuseAll: Handler = (request, response) => {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { registry, ops: facts, options, unread }: Rooms & { readonly unread: Unread },
+  { registry, ops: facts, options, unread, endpoint }: Within,
 ): Promise<Refusal | undefined> {
   const localAddress = request.socket.localAddress ?? '';
   const source = checkSource(request.headers, localAddress, options);
   if (!source.ok) return source;
   if (request.headers.origin !== undefined && allowBrowser(request, response)) return undefined;
   const path = pathOf(request.url ?? '/');
-  const isEndpoint = path === pathOf(options.path);
+  const isEndpoint = path === endpoint;
   // Clients look for an authorization server at /.well-known/*: anything but a plain 404 misleads them.
   if (!isEndpoint && !isOps(path)) return refusal('path-unknown', 'Not found.');
   const token = checkToken(request.headers, options);

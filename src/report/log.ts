@@ -1,5 +1,5 @@
 // The only pino: reports → lines on stderr, pretty for people, JSON for programs.
-import { fstatSync, openSync } from 'node:fs';
+import { fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import type { Options } from '../options.js';
@@ -42,7 +42,7 @@ export async function makeReporter(
 /** Terminals and files are written at once. A pipe that nobody reads must neither stop the bridge nor its end. */
 function openStderr(): DestinationStream {
   const stats = fstatSync(STDERR);
-  if (!stats.isFIFO() && !stats.isSocket()) return pino.destination({ dest: STDERR, sync: true });
+  if (!stats.isFIFO() && !stats.isSocket()) return { write: writeNow };
   const socket = new Socket({ fd: ownDescriptor(), readable: false, writable: true });
   socket.on('error', () => {});
   socket.unref();
@@ -51,6 +51,16 @@ function openStderr(): DestinationStream {
       if (socket.writableLength < MOST_UNREAD) socket.write(line);
     },
   };
+}
+
+/** The terminal may be gone, the disk full: what cannot be written is left out. */
+function writeNow(line: string): void {
+  let rest = Buffer.from(line);
+  try {
+    while (rest.length > 0) rest = rest.subarray(writeSync(STDERR, rest));
+  } catch {
+    // There is nobody to tell.
+  }
 }
 
 /** A pipe that does not block is one for all who share its descriptor, so where it can be had we open one of our own. */

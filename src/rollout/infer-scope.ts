@@ -13,12 +13,14 @@ export interface Scope {
   readonly extensions?: readonly string[] | undefined;
   readonly never: readonly string[];
   readonly executables: readonly string[];
+  readonly commands: readonly string[];
 }
 
 /** Files of these kinds may be what a server writes. */
 const DATA = /^(json|node|wasm)$/;
 
-const NOTHING: Scope = { folders: [], files: [], never: [], executables: [] };
+const RUNS_NONE = { executables: [], commands: [] };
+const NOTHING: Scope = { folders: [], files: [], never: [], ...RUNS_NONE };
 
 /** What is watched where the command alone says what runs. */
 export function scopeOf(target: Target, shown: Shown, look: Look): Scope {
@@ -36,7 +38,7 @@ export function scopeOf(target: Target, shown: Shown, look: Look): Scope {
     case 'tree':
       return scopeOfTree(target.language, target.script, look);
     case 'file':
-      return { ...NOTHING, files: [target.file], executables: target.isProgram ? [target.file] : [] };
+      return { ...NOTHING, files: [target.file], ...runBy(target) };
   }
 }
 
@@ -45,13 +47,13 @@ export function scopeOfBuilt(target: Target, shown: Shown, look: Look): Scope {
   if (target.kind === 'cargo') return scopeOfCargo(shown, look);
   const folder = projectOf(look) ?? shown.folder;
   const made = madeBy(target);
-  const executables = target.kind === 'file' && target.isProgram ? [target.file] : [];
+  const run = runBy(target);
   const scope = scopeOfProject(folder, sourceLanguage(target), undefined, look);
-  if (made === undefined || scope.folders.length === 0) return { ...scope, executables };
+  if (made === undefined || scope.folders.length === 0) return { ...scope, ...run };
   return {
     ...scope,
-    never: [...new Set([...scope.never, ...outputOf(made, folder, executables)])],
-    executables,
+    never: [...new Set([...scope.never, ...outputOf(made, folder, run.executables)])],
+    ...run,
   };
 }
 
@@ -61,7 +63,7 @@ export function projectOf(look: Look): string | undefined {
 }
 
 function scopeOfCargo(shown: Shown, look: Look): Scope {
-  return { ...cargoSources(shown, look.cargo), extensions: LANGUAGES.rust.extensions, executables: [] };
+  return { ...cargoSources(shown, look.cargo), extensions: LANGUAGES.rust.extensions, ...RUNS_NONE };
 }
 
 /** The folder of a script, and the manifest and code of its project; the script alone where its folder is too wide. */
@@ -106,6 +108,12 @@ function scopeOfProject(
     extensions: language?.extensions,
     never,
   };
+}
+
+/** The files whose bytes are run. */
+function runBy(target: Target): Pick<Scope, 'executables' | 'commands'> {
+  if (target.kind !== 'file' || !target.isProgram) return RUNS_NONE;
+  return { executables: [target.file], commands: target.isCommand ? [target.file] : [] };
 }
 
 function madeBy(target: Target): string | undefined {

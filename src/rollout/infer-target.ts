@@ -27,8 +27,13 @@ export type Target =
     }
   /** A script, and the folder it is in. */
   | { readonly kind: 'tree'; readonly language: Language; readonly script: string }
-  /** One file, and whether its bytes are what runs. */
-  | { readonly kind: 'file'; readonly file: string; readonly isProgram: boolean }
+  /** One file; whether its bytes are what runs, and whether it is the command itself, not read by another program. */
+  | {
+      readonly kind: 'file';
+      readonly file: string;
+      readonly isProgram: boolean;
+      readonly isCommand?: boolean;
+    }
   | { readonly kind: 'cargo' }
   | { readonly kind: 'go' }
   /** Nothing that lies here, or nothing that is known. */
@@ -121,7 +126,8 @@ function script(command: Command): Target | undefined {
 }
 
 function program({ file }: Command): Target | undefined {
-  return file && { kind: 'file', file: file.path, isProgram: file.kind === 'program' };
+  const isProgram = file?.kind === 'program';
+  return file && { kind: 'file', file: file.path, isProgram, isCommand: isProgram };
 }
 
 function shellScript({ program, words, found }: Command): Target | undefined {

@@ -30,6 +30,8 @@ export interface Inference {
   readonly never: readonly string[];
   /** Files whose very bytes are run. */
   readonly executables: readonly string[];
+  /** Those of them that are the command itself: they need the permission to execute. */
+  readonly commands: readonly string[];
   readonly build?: BuildPlan | undefined;
   readonly run: RunPlan;
   /** One line that says what is watched and built, and from what that follows. */
@@ -73,7 +75,8 @@ export function infer(command: Words, look: Look, options: InferOptions = {}): I
 function inferNothing(command: Words, look: Look, debugged: boolean): Inference {
   const line = tellLine({ folders: [], files: [], command, cwd: look.cwd });
   return {
-    ...{ watch: [], never: [], executables: [], run: AS_GIVEN, from: `${line}, which watches by itself` },
+    ...{ watch: [], never: [], executables: [], commands: [], run: AS_GIVEN },
+    from: `${line}, which watches by itself`,
     hint: 'Each of its own restarts loses what clients have said: leave the watching to mcp-bridge.',
     watchesItself: true,
     debugged,

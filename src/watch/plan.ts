@@ -9,8 +9,10 @@ export interface WatchPlan {
   readonly explicit: boolean;
   /** Without a dot; of an inferred folder only such files count. */
   readonly extensions?: readonly string[];
-  /** Files that are run: a batch is not over before each is there and may be executed. */
+  /** Files that are run: a batch is not over before each is there. */
   readonly executables?: readonly string[];
+  /** Those of them that are the command itself: each must be allowed to be executed too. */
+  readonly commands?: readonly string[];
   /** Globs of --ignore. */
   readonly ignore: readonly string[];
   /** Absolute paths that never count: the state folder, what the build writes. */

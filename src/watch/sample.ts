@@ -1,5 +1,5 @@
 // How one file or folder looks from outside, asked of the disk at once; what cannot be looked at is not there.
-import { type BigIntStats, statSync } from 'node:fs';
+import { accessSync, type BigIntStats, constants, statSync } from 'node:fs';
 
 /** How a file looks from outside. Two equal ones some time apart: nobody is writing it. */
 export interface Sample {
@@ -54,6 +54,16 @@ export function dateOf(file: string): number | undefined {
 
 export function isThere(file: string): boolean {
   return look(file) !== undefined;
+}
+
+/** Whether it may be executed. */
+export function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function look(file: string): BigIntStats | undefined {

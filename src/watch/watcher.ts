@@ -1,5 +1,4 @@
 // The watch over a project's files: events in, batches out. It knows what each file was, and who writes in circles.
-import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batch } from './batch.js';
@@ -10,7 +9,7 @@ import type { Listing } from './listing.js';
 import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.js';
 import type { WatchPlan } from './plan.js';
 import { type Print, Prints, readPrints } from './prints.js';
-import { isThere, samplesOf } from './sample.js';
+import { isExecutable, isThere, samplesOf } from './sample.js';
 import { type Change, makeChange, type Unrest } from './settle.js';
 
 export interface WatchDoors {
@@ -56,6 +55,7 @@ export class FileWatcher implements Watcher {
   readonly #prints = new Prints();
   readonly #life = new AbortController();
   readonly #executables: readonly string[];
+  readonly #commands: readonly string[];
   /** Every tree there ever was: the server cannot do without it. */
   readonly #trees = new Set<string>();
   #gitLocks: readonly string[] = [];
@@ -69,6 +69,7 @@ export class FileWatcher implements Watcher {
     this.#plan = plan;
     this.#doors = doors;
     this.#executables = (plan.executables ?? []).map((file) => path.resolve(plan.cwd, file));
+    this.#commands = (plan.commands ?? []).map((file) => path.resolve(plan.cwd, file));
     this.#feed = new Feed(plan, openEvents, {
       onFile: (file) => this.#onFile(file),
       onFolders: () => this.#onFolders(),
@@ -187,9 +188,14 @@ export class FileWatcher implements Watcher {
   }
 
   #isMissing(files: readonly string[]): boolean {
-    if (this.#executables.some((file) => files.includes(file) && !isExecutable(file))) return true;
+    if (this.#executables.some((file) => files.includes(file) && !this.#isRunnable(file))) return true;
     const gone = [...this.#trees].filter((tree) => !isThere(tree));
     return gone.some((tree) => files.some((file) => namesBelow(tree, file)));
+  }
+
+  /** What another program reads, a jar or a dll, is run without the permission to execute it. */
+  #isRunnable(file: string): boolean {
+    return this.#commands.includes(file) ? isExecutable(file) : isThere(file);
   }
 
   #onRest(prints: ReadonlyMap<string, Print | undefined>): void {
@@ -232,14 +238,5 @@ export class FileWatcher implements Watcher {
 
   #relative(file: string): string {
     return path.relative(this.#plan.cwd, file);
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

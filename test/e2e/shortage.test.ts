@@ -1,9 +1,13 @@
-// What the bridge does when something around it runs short: descriptors, a reader of its stderr.
-import { spawn } from 'node:child_process';
+// What the bridge does when something around it runs short: descriptors, a reader of its stderr, room for what it says.
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { BIN, fixture } from '../helpers/bridge.js';
+import { freePort } from '../helpers/free-port.js';
+import { makeTempFolder } from '../helpers/temp-folder.js';
+import { until } from '../helpers/until.js';
 
 /** A bridge under a shell, and its URL from the first line of its stderr. */
 async function startUnder(script: string, server: readonly string[]) {
@@ -59,5 +63,50 @@ test.skipIf(process.platform === 'win32')(
     bridge.kill('SIGINT');
     expect(await once(bridge, 'exit')).toEqual([0, null]);
     await opening.catch(() => undefined);
+  },
+);
+
+test.skipIf(!existsSync('/dev/full'))(
+  'a stderr on a full disk neither stops the bridge nor its end [cli.stop]',
+  async () => {
+    const port = await freePort();
+    const full = openSync('/dev/full', 'w');
+    const words = [BIN, '--port', String(port), '--no-persist', '--', ...fixture('echo')];
+    const bridge = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', full] });
+    closeSync(full);
+    const url = `http://127.0.0.1:${port}/mcp`;
+    const answer = await until(() => initialize(url), 'an answer');
+    expect(await answer.text()).toContain('"result"');
+    expect((await fetch(new URL('/health', url))).status).toBe(200);
+    bridge.kill('SIGINT');
+    expect(await once(bridge, 'exit')).toEqual([0, null]);
+  },
+);
+
+const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux');
+
+test.skipIf(!hasScript)(
+  'a terminal that is gone neither stops the bridge nor its end [cli.stop]',
+  async () => {
+    const server = `${fixture('echo').join(' ')}; echo $? > ended`;
+    const bridge = '"$NODE" "$BIN" --port "$PORT" --no-watch --no-persist -- sh server.sh';
+    const folder = makeTempFolder({ 'server.sh': server, 'bridge.sh': `echo $$ > pid; exec ${bridge}` });
+    const port = await freePort();
+    // A shell leads the session, so that the bridge hears of nothing until it writes.
+    const terminal = spawn('script', ['-qec', "trap '' HUP; sh bridge.sh; true", '/dev/null'], {
+      cwd: folder.path,
+      env: { ...process.env, NODE: process.execPath, BIN, PORT: String(port) },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    const url = `http://127.0.0.1:${port}/mcp`;
+    const answer = await until(() => initialize(url), 'an answer');
+    expect(await answer.text()).toContain('"result"');
+    terminal.kill('SIGKILL');
+    await once(terminal, 'exit');
+    expect(await (await initialize(url)).text()).toContain('"result"');
+    expect((await fetch(new URL('/health', url))).status).toBe(200);
+    process.kill(Number(folder.read('pid')), 'SIGINT');
+    // Node itself ends with a signal where its terminal is gone; the server tells that it was ended in order.
+    expect(await until(() => existsSync(folder.at('ended')) && folder.read('ended'), 'its end')).toBe('0\n');
   },
 );

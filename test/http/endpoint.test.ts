@@ -149,17 +149,23 @@ describe('what comes before there is a handler', () => {
     expect(arrived).toHaveLength(4);
   });
 
-  test('does no harm if it has left by then [http.never-absent]', async () => {
+  test('is not served if it has left by then: nobody would hear of its end [http.never-absent]', async () => {
     const endpoint = await open();
-    const there = arrivals(1);
+    const there = arrivals(2);
     const socket = connect(endpoint.port, HOST);
-    socket.write('GET /gone HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const [served] = await there;
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    socket.write(get('/gone') + get('/gone-too'));
+    const [sent] = await there;
     socket.destroy();
-    if (served) await once(served, 'close');
-    endpoint.serve(HELLO);
+    if (sent) await once(sent, 'close');
+    const served: (string | undefined)[] = [];
+    endpoint.serve((request, response) => {
+      served.push(request.url);
+      HELLO(request, response);
+    });
     using client = makeClient(`http://${HOST}:${endpoint.port}/mcp`);
     expect(await (await client.send('GET', '/here')).text()).toBe('hello /here');
+    expect(served).toEqual(['/here']);
   });
 });
 

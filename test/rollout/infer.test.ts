@@ -219,6 +219,18 @@ describe('what is watched [watch.infer]', () => {
     expect(inferFrom('python server.py').executables).toEqual([]);
   });
 
+  test('only of the command itself the permission to execute is asked', () => {
+    const found: Ground['found'] = { 'App.exe': { kind: 'program', path: `${APP}/App.exe` } };
+    expect(inferFrom('./server', { found: BIN }).commands).toEqual([`${APP}/server`]);
+    for (const line of ['java -jar a.jar', 'dotnet a.dll', 'mono App.exe']) {
+      const { executables, commands } = inferFrom(line, { found });
+      expect({ line, executables, commands }).toMatchObject({
+        executables: [expect.any(String)],
+        commands: [],
+      });
+    }
+  });
+
   test.each<[line: string, ground: Ground, watch: string[]]>([
     ['python server.py', { cwd: HOME, project: HOME }, [`${HOME}/server.py`]],
     ['node server.js', { cwd: HOME, project: undefined, files: [] }, [`${HOME}/server.js`]],

@@ -163,7 +163,11 @@ describe('a file that takes time to write [watch.settle]', () => {
     const mode = () => statSync(folder.at('bin/server')).mode & 0o111;
     const watch = await watching(
       folder,
-      { paths: ['bin/server', 'sentinel.js'], executables: ['bin/server'] },
+      {
+        paths: ['bin/server', 'sentinel.js'],
+        executables: ['bin/server'],
+        commands: ['bin/server'],
+      },
       { look: mode },
     );
     folder.remove('bin/server');
@@ -177,12 +181,28 @@ describe('a file that takes time to write [watch.settle]', () => {
     expect(await watch.rest()).toEqual([]);
   });
 
+  test('is waited for until it is there, if another program runs it', async () => {
+    const folder = makeTempFolder({ 'app.jar': 'one' });
+    chmodSync(folder.at('app.jar'), 0o644);
+    const isThere = () => existsSync(folder.at('app.jar'));
+    const plan = { paths: ['app.jar', 'sentinel.js'], executables: ['app.jar'] };
+    const watch = await watching(folder, plan, { look: isThere });
+    folder.remove('app.jar');
+    await watch.begun();
+    await sleep(300);
+    folder.write('app.jar', 'two');
+    expect(await watch.next()).toEqual(['app.jar']);
+    expect(watch.seen).toEqual([true]);
+    expect(await watch.rest()).toEqual([]);
+  });
+
   test('and is linked anew, as cargo does, is one change each time', async () => {
     const folder = makeTempFolder({ 'debug/server': 'v0' });
     chmodSync(folder.at('debug/server'), 0o755);
     const watch = await watching(folder, {
       paths: ['debug/server', 'sentinel.js'],
       executables: ['debug/server'],
+      commands: ['debug/server'],
     });
     for (const version of ['v1', 'v2', 'v3', 'v4', 'v5']) {
       folder.write(`debug/deps/${version}`, version);
