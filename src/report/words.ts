@@ -118,6 +118,7 @@ function meanwhile(isOldServed: boolean): string {
 }
 
 function rolledOut({ generation, ms, sessions }: Extract<Report, { kind: 'rollout.done' }>): string {
+  if (sessions === 0) return `Generation ${generation} is what the next session gets`;
   const whom = sessions === 1 ? '1 session' : `${sessions} sessions`;
   return `Generation ${generation} serves after ${Math.round(ms)} ms (${whom})`;
 }

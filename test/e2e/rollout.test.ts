@@ -127,6 +127,33 @@ it('a touch that changes nothing keeps the process [watch.settle]', async () => 
   expect(rollouts(project)).toEqual([2]);
 });
 
+it('a call that old code still runs is not waited for any longer than others, at a stop or an end [cli.stop call.drain]', async () => {
+  await using project = await startProject(code(1), ['--drain-timeout', '100ms']);
+  const { bridge } = project;
+  await using kept = await connectV1(bridge.url);
+  const ended = makeClient(bridge.url);
+  await ended.initialize();
+  const runs = [
+    kept.call('wait', { ms: 60_000, name: 'tea' }).catch((error: Error) => error.message),
+    ended.ask(call(1, 'wait', { ms: 60_000, name: 'milk' })),
+  ];
+  await bridge.untilSaid('waiting tea');
+  await bridge.untilSaid('waiting milk');
+  await save(project, code(2));
+  await untilRolledOut(project, 2);
+  const before = bridge.look().length;
+
+  await ended.del();
+  await until(
+    () => bridge.look().length === before - 2,
+    'the end of both servers of the session that was ended',
+  );
+  bridge.signal('SIGTERM');
+  expect(await bridge.exited).toEqual({ code: 0, signal: null });
+  expect(await runs[0]).toContain('May have run');
+  expect(await runs[1]).toMatchObject({ error: { message: expect.stringContaining('May have run') } });
+});
+
 it('a format-on-save is one rollout [watch.settle]', async () => {
   await using project = await startProject();
   await using client = await connectV1(project.bridge.url);
