@@ -101,7 +101,7 @@ export function watchCode(
   const run = { executables, commands };
   const plan = { cwd: spec.cwd, paths, explicit, ...run, never, delay, poll, ignore, gitignore: true };
   const watcher = watchFiles(extensions ? { ...plan, extensions } : plan, {
-    onTouched: (file) => rollout.touched(path.relative(spec.cwd, path.resolve(spec.cwd, file))),
+    onTouched: (file) => rollout.touched(file),
     onSettled: (change) => rollout.settled(change?.paths),
     report,
   });

@@ -57,11 +57,10 @@ const POLL = { first: 5, longest: 100 };
 
 /** Starts a build at once. */
 export function runBuild(plan: BuildPlan, doors: BuildDoors): Build {
-  const run = new BuildRun(plan, doors);
-  return { done: run.done, cancel: () => run.cancel(), kill: () => run.kill() };
+  return new BuildRun(plan, doors);
 }
 
-class BuildRun {
+class BuildRun implements Build {
   readonly done: Promise<BuildResult>;
   readonly #plan: BuildPlan;
   readonly #doors: BuildDoors;
