@@ -57,10 +57,11 @@ const POLL = { first: 5, longest: 100 };
 
 /** Starts a build at once. */
 export function runBuild(plan: BuildPlan, doors: BuildDoors): Build {
-  return new BuildRun(plan, doors);
+  const run = new BuildRun(plan, doors);
+  return { done: run.done, cancel: () => run.cancel(), kill: () => run.kill() };
 }
 
-class BuildRun implements Build {
+class BuildRun {
   readonly done: Promise<BuildResult>;
   readonly #plan: BuildPlan;
   readonly #doors: BuildDoors;
