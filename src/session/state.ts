@@ -18,7 +18,7 @@ export type SessionState =
   | { readonly name: 'holding'; readonly reasons: ReadonlySet<HoldReason> }
   /** No backend, and none is coming by itself. */
   | { readonly name: 'broken'; readonly reasons: ReadonlySet<HoldReason> }
-  /** The newest build or start is broken: no call meets old code. `lost` among the reasons: there is no old backend. */
+  /** The newest build or start is broken: no call meets old code. */
   | { readonly name: 'refusing'; readonly reasons: ReadonlySet<HoldReason> }
   /** No backend, and nobody waits for one. */
   | { readonly name: 'dormant'; readonly reasons: ReadonlySet<HoldReason> }
@@ -103,6 +103,8 @@ interface Waiting {
 
 const ACTIVE: SessionState = { name: 'active' };
 const CLOSED: SessionState = { name: 'closed' };
+/** Nobody is there to whom a message could be forwarded. */
+const UNSERVED = ['lost', 'starting', 'no-place'] as const;
 const NONE: Reasons = new Set();
 const FORWARD: SessionStep = { state: ACTIVE, effects: ['forward'] };
 
@@ -118,7 +120,7 @@ const without = (reasons: Reasons, ...gone: HoldReason[]): Reasons =>
 
 /** A backend serves: calls flow, unless something else still holds them. */
 function served({ reasons }: Waiting, ...effects: SessionEffect[]): SessionStep {
-  const left = without(reasons, 'lost', 'starting', 'no-place');
+  const left = without(reasons, ...UNSERVED);
   return left.size === 0 ? step(ACTIVE, ...effects, 'flush') : step(holding(left), ...effects);
 }
 
@@ -131,7 +133,7 @@ const close = () => step(CLOSED, 'answer-all', 'release', 'forget');
 const sleep = ({ reasons }: Waiting) => step({ name: 'dormant', reasons }, 'answer-all', 'save', 'release');
 const dormant = (reasons: Reasons): SessionState => ({
   name: 'dormant',
-  reasons: without(reasons, 'lost', 'starting', 'no-place'),
+  reasons: without(reasons, ...UNSERVED),
 });
 const doze = ({ reasons }: Waiting) => step(dormant(reasons), 'save', 'release');
 const wake = ({ reasons }: Waiting) => step(holding(add(reasons, 'starting')), 'save', 'hold', 'want');
@@ -205,12 +207,12 @@ const TABLE: Cells = {
     'hold-begins': ({ reasons }, { reason }) => step(holding(add(reasons, reason))),
     // A build that was under way when it was refused is no news.
     'hold-ends': stay,
-    ready: ({ reasons }) => step(refusing(without(reasons, 'lost', 'starting', 'no-place'))),
+    ready: ({ reasons }) => step(refusing(without(reasons, ...UNSERVED))),
     lost: ({ reasons }) => step(refusing(add(reasons, 'lost'))),
     'gave-up': stay,
     refused: stay,
     call: (state) => step(state, 'refuse'),
-    notification: (state) => step(state, state.reasons.has('lost') ? 'drop' : 'forward'),
+    notification: (state) => step(state, UNSERVED.some((one) => state.reasons.has(one)) ? 'drop' : 'forward'),
     idle: doze,
     ended: close,
     shutdown: sleep,

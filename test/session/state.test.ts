@@ -237,6 +237,13 @@ describe('on any walk', () => {
     });
   });
 
+  test('nothing is forwarded where no backend serves: it would wait for nobody', () => {
+    expectOnAnyWalk(() => ({ before, effects }) => {
+      if (effects.includes('forward'))
+        expect([...reasonsOf(before)].filter((reason) => WITH_A_BACKEND.includes(reason))).toEqual([]);
+    });
+  });
+
   test('who waits has wanted a backend, or has a reason that somebody else ends', () => {
     expectOnAnyWalk(() => {
       // The client's initialize wants the first one.
