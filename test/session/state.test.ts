@@ -166,6 +166,8 @@ function reasonsOf(state: SessionState): ReadonlySet<HoldReason> {
 const kinds = Object.keys(INPUTS) as Kind[];
 const rows = Object.entries(TABLE) as [Place, Record<Kind, string>][];
 
+const WITH_A_BACKEND: readonly HoldReason[] = ['lost', 'starting', 'no-place'];
+
 describe('the table', () => {
   test.each(rows)('%s does what is written down', (place, row) => {
     const seen = Object.fromEntries(kinds.map((kind) => [kind, cellOf(STATES[place], INPUTS[kind])]));
@@ -182,6 +184,14 @@ describe('the table', () => {
     expect(cellOf(state, input)).toBe(cell);
   });
 
+  test.each(WITH_A_BACKEND)(
+    'while it refuses, a notification goes to nobody where no backend serves: %s',
+    (reason) => {
+      const refusing: SessionState = { name: 'refusing', reasons: new Set([reason]) };
+      expect(cellOf(refusing, { kind: 'notification' })).toBe('same: drop');
+    },
+  );
+
   test('a call to an active session makes nothing: the same step comes back each time', () => {
     const call: SessionInput = { kind: 'call' };
     const first = sessionStep({ name: 'active' }, call);
@@ -191,7 +201,6 @@ describe('the table', () => {
 });
 
 const BEGUN_AND_ENDED = ['changed', 'no-place'] as const satisfies readonly HoldReason[];
-const WITH_A_BACKEND: readonly HoldReason[] = ['lost', 'starting', 'no-place'];
 const anyReason = fc.constantFrom<HoldReason>('changed', 'starting', 'lost', 'no-place');
 const anyInput: fc.Arbitrary<SessionInput> = fc.oneof(
   fc.constantFrom(...kinds.filter((kind) => !kind.startsWith('hold-'))).map((kind) => INPUTS[kind]),
@@ -234,13 +243,6 @@ describe('on any walk', () => {
       if (input.kind === 'call') expect(fates.includes('refuse')).toBe(before.name === 'refusing');
       // A call is worth a backend; only a session that is over drops one.
       if (input.kind === 'call') expect(fates.includes('drop')).toBe(before.name === 'closed');
-    });
-  });
-
-  test('nothing is forwarded where no backend serves: it would wait for nobody', () => {
-    expectOnAnyWalk(() => ({ before, effects }) => {
-      if (effects.includes('forward'))
-        expect([...reasonsOf(before)].filter((reason) => WITH_A_BACKEND.includes(reason))).toEqual([]);
     });
   });
 
