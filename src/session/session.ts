@@ -195,8 +195,9 @@ export class Session implements Seeker {
   sweep(now: number): void {
     const { presence, handshake } = this.#parts;
     if (presence.isAbandoned(now, handshake.opening?.stream)) return this.forget();
+    presence.look(now, this.#streams());
     const limit = this.#plan.options.idleTimeout;
-    if (limit > 0 && presence.isIdle(now, limit, this.#streams())) this.sleep();
+    if (limit > 0 && presence.isIdle(now, limit)) this.sleep();
     if (this.#waitsForNobody) this.sleep();
     if (this.#isOnRecord && presence.lastUse - handshake.keptUse > KEEP_USE_EVERY)
       handshake.save(presence.lastUse);
