@@ -1,5 +1,4 @@
 // The hall's second door: the server's code. What there is to watch, to build and to run, joined to the rollout.
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Spawn, SpawnSpec } from './backend/spawn.js';
 import type { ChildGuard } from './backend/tree.js';
@@ -62,7 +61,6 @@ export function beginBuild(
   { spawn, guard, watch, report }: BuildRooms,
 ): Build {
   watch.mark('build-began');
-  if (build.executable !== undefined) mkdirSync(path.dirname(build.executable), { recursive: true });
   const running = runBuild(build, {
     spawn,
     guard,

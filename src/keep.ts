@@ -8,7 +8,7 @@ import { placeOf, projectFolder, rememberPort, stateFolder } from './store/folde
 import { MemoryStore } from './store/memory.js';
 import { CHILDREN } from './store/names.js';
 import { openStore } from './store/open.js';
-import { pruneOld } from './store/prune.js';
+import { keepFor, pruneOld } from './store/prune.js';
 import { ServerLog } from './store/server-log.js';
 import type { Store } from './store/store.js';
 
@@ -54,7 +54,8 @@ export function openKeep(plan: KeepPlan, report: Reporter): Keep {
     if (lines > 0) report({ kind: 'store.skipped', folder, lines });
     // A port that the system chose is nobody's.
     if (options.port !== 0) rememberPort(place, port);
-    if (!options.stateDir) pruneOld(projectFolder(place), options.sessionTtl);
+    keepFor(folder, options.sessionTtl);
+    if (!options.stateDir) pruneOld(projectFolder(place));
     return onDisk(opened);
   } catch (error) {
     if (options.stateDir || !(error instanceof BridgeError) || !error.cause) throw error;

@@ -10,8 +10,7 @@ export interface Promised {
 
 // biome-ignore format: a row is read as a row
 export const PROMISES = {
-  // Nothing is watched or built yet, so nothing is said of that.
-  'cli.run': { built: 'partly', says: 'listens first, then says the URL and how to register it' },
+  'cli.run': { built: 'yes', says: 'listens first, then says the URL, how to register it, what is watched and built and why' },
   'cli.usage': { built: 'yes', says: 'wrong words are one line, exit code 2, and nothing is started' },
   'cli.port': { built: 'yes', says: 'a folder keeps its port; one that is taken is said, never swapped' },
   'cli.command-missing': { built: 'yes', says: 'a command that cannot be run is one line that tells where it was looked for' },
@@ -26,8 +25,7 @@ export const PROMISES = {
   'http.guard': { built: 'yes', says: 'who may not ask, and what cannot be understood, is refused with what to do about it' },
   'http.streams': { built: 'yes', says: 'a GET takes over its own stream and no other, and not for ever' },
   'http.resume': { built: 'yes', says: 'a stream that was cut goes on where it was left, nothing twice, nothing lost' },
-  // There is no build, and nothing that is watched.
-  'http.health': { built: 'partly', says: '/health tells state, sessions, calls, processes and the last exit; /ready in a status' },
+  'http.health': { built: 'yes', says: '/health tells state, sessions, calls, processes, what is watched, the last build and exit; /ready in a status' },
   'http.metrics': { built: 'no', says: '/metrics for Prometheus' },
 
   'session.dedicated': { built: 'yes', says: 'no client sees anything of another' },
@@ -39,11 +37,8 @@ export const PROMISES = {
   'session.changed': { built: 'yes', says: 'a client hears of lists that changed with the new code, and only of those' },
   'session.idle': { built: 'yes', says: 'a session that nobody uses or listens to gives its server up until its next call' },
 
-  // There are no file events: calls are held while a server starts.
   'call.hold': { built: 'yes', says: 'calls that no server can take wait, in order, a bounded time' },
-  // There is no build whose errors could be told.
   'call.words': { built: 'yes', says: 'an error says whether the call ran, why not, and what to do' },
-  // The hints of tools are not read: tools are never called again.
   'call.once': { built: 'yes', says: 'a call that may have run is repeated only if it is safe, and answered once' },
   'call.cancel': { built: 'yes', says: 'a cancelled call leaves at once; only the server that has it is told' },
   'call.drain': { built: 'yes', says: 'calls in flight finish on the old code while new ones run the new' },
@@ -56,7 +51,7 @@ export const PROMISES = {
   'watch.pause': { built: 'yes', says: 'paused, changes are noted; resumed, they make one rollout' },
 
   'rollout.proof': { built: 'yes', says: 'new code is proven by the first session that takes it up' },
-  // By its words only, not by how long it takes to start; and it is found out anew by each bridge.
+  // It is found out anew by each bridge.
   'rollout.exclusive': { built: 'partly', says: 'a server that can run only once is found out, and stops before the next one starts' },
 
   'supervise.crash': { built: 'yes', says: 'a lost server is started again, ever later; one that does not start is left until a call' },

@@ -71,10 +71,6 @@ export class Supervisor {
     return this.#alive;
   }
 
-  get isHalted(): boolean {
-    return this.#policy.name === 'halted';
-  }
-
   want(): void {
     const { closed } = this.#starts;
     this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()), closed });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import path from 'node:path';
+import { pathOf } from '../http/routes.js';
 import type { Options } from '../options.js';
 
 export interface PortChoice {
@@ -63,7 +64,7 @@ export function configuredPort(configs: readonly ClientConfig[], endpoint: strin
 function loopbackPort(url: unknown, endpoint: string): number | undefined {
   if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
   const { protocol, hostname, port, pathname } = new URL(url);
-  const ours = protocol === 'http:' && isLoopback(hostname) && pathname === endpoint;
+  const ours = protocol === 'http:' && isLoopback(hostname) && pathOf(pathname) === pathOf(endpoint);
   return ours ? Number(port || 80) : undefined;
 }
 

@@ -23,9 +23,9 @@ export interface ListenPlan {
   readonly ports: readonly number[];
   /** Who chose the port, for the message that says that it is taken. */
   readonly from: string;
-  /** A socket that listens already; then neither host nor ports are used. `allows`: whether its address may be used. */
   /** Who has a port that is taken, in words, if that can be told. */
   readonly describeHolder?: ((host: string, port: number) => Promise<string | undefined>) | undefined;
+  /** A socket that listens already; then neither host nor ports are used. `allows`: whether its address may be used. */
   readonly handedOver?:
     | { readonly descriptor: number; readonly allows: (host: string) => boolean }
     | undefined;

@@ -95,7 +95,7 @@ export function checkSessionId(
 
 /** Whether the origin may read answers; browsers need to be told. */
 export function isAllowedOrigin(origin: string, localAddress: string, options: GuardOptions): boolean {
-  if (options.allowOrigin.includes(origin) || options.allowOrigin.includes('*')) return true;
+  if (options.allowOrigin.includes(origin)) return true;
   const hostname = URL.canParse(origin) ? new URL(origin).hostname : '';
   return hostname !== '' && isOurs(hostname, localAddress);
 }

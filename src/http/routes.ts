@@ -107,7 +107,7 @@ function allowBrowser(request: IncomingMessage, response: ServerResponse): boole
 }
 
 /** Without the query, and without a slash at the end. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

@@ -10,7 +10,7 @@ const CLAIM = 'io.modelcontextprotocol/protocolVersion';
 
 /**
  * Body first, header second (2026-07-28, basic/versioning): a message that claims a revision in its `_meta` is
- * stateless, `initialize` never is, and for all else the header tells.
+ * stateless, `initialize` without a claim is not, and for all else the header tells.
  */
 export function eraOf(line: Line, header: string | undefined): Era {
   if (line.kind === 'response') return 'sessions';

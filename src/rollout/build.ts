@@ -1,4 +1,6 @@
 // One run of a build: its output, what its errors say, what it has made; and its end, with all that it has started.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import type { Child, ChildEnd, Spawn } from '../backend/spawn.js';
 import { type ChildGuard, Tree } from '../backend/tree.js';
 import { BuildErrors } from './build-errors.js';
@@ -55,10 +57,33 @@ export interface BuildDoors {
 const KILL_GRACE = 2_000;
 const POLL = { first: 5, longest: 100 };
 
-/** Starts a build at once. */
+/** Starts a build at once; what cannot be started is a build that failed. */
 export function runBuild(plan: BuildPlan, doors: BuildDoors): Build {
+  const problem = makeFolderOf(plan.executable);
+  if (problem !== undefined) return notStarted(problem);
   const run = new BuildRun(plan, doors);
   return { done: run.done, cancel: () => run.cancel(), kill: () => run.kill() };
+}
+
+/** Makes the folder that is built into; why it could not be made. */
+function makeFolderOf(executable: string | undefined): string | undefined {
+  if (executable === undefined) return undefined;
+  const folder = path.dirname(executable);
+  try {
+    mkdirSync(folder, { recursive: true });
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `The folder ${folder} could not be made: ${why}`;
+  }
+}
+
+function notStarted(problem: string): Build {
+  return { done: Promise.resolve(failed(0, problem)), cancel: async () => {}, kill: () => {} };
+}
+
+function failed(ms: number, errors: string): BuildResult {
+  return { ok: false, exitCode: 127, signal: null, ms, errors };
 }
 
 class BuildRun {
@@ -116,8 +141,7 @@ class BuildRun {
   #result(end: ChildEnd): BuildResult {
     const ms = performance.now() - this.#startedAt;
     if (end.kind === 'spawn-failed') {
-      const errors = `${this.#plan.command[0]} could not be started: ${end.code}`;
-      return { ok: false, exitCode: 127, signal: null, ms, errors };
+      return failed(ms, `${this.#plan.command[0]} could not be started: ${end.code}`);
     }
     const { code: exitCode, signal } = end;
     const made = this.#made();

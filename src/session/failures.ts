@@ -6,7 +6,7 @@ import type { Options } from '../options.js';
 import { notificationText, param, type RequestId, type RequestLine } from '../protocol/jsonrpc.js';
 import { CANCELLED } from '../protocol/mcp.js';
 
-/** Characters of a name in an error. */
+/** Characters of a name or an id in an error. */
 const LONGEST_NAME = 200;
 
 /** What a held call waits for, if more is known than that there is no backend: "still building", and why. */
@@ -64,6 +64,15 @@ export function runsOnce(exit: Exit, isolation: Options['isolation']): CallFailu
   };
 }
 
+/** The client has sent another request under this id, which is not answered yet. */
+export function idInUse(id: RequestId): CallFailure {
+  return {
+    verdict: 'Not run',
+    cause: `the request id ${cut(JSON.stringify(id))} is in use, and its request has not been answered yet.`,
+    hint: 'Call again under another id.',
+  };
+}
+
 /** So much is held or waits at the server's stdin that no more is taken. */
 export const OVERLOADED: CallFailure = {
   verdict: 'Not run',
@@ -110,5 +119,9 @@ export function notRun(failure: CallFailure): CallFailure {
 function nameOf({ message }: RequestLine): string {
   const name = param(message, 'name');
   const called = message.method === 'tools/call' && typeof name === 'string' ? name : message.method;
-  return called.length > LONGEST_NAME ? `${called.slice(0, LONGEST_NAME)}…` : called;
+  return cut(called);
+}
+
+function cut(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }

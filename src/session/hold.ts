@@ -115,11 +115,14 @@ export class Hold {
     return this.#entries.flatMap(({ held }) => ('stream' in held ? held.stream : []));
   }
 
-  /** Below zero: what the server reports later must be more (2025-11-25, progress). */
-  #begin({ line, stream }: HeldRequest): void {
+  /**
+   * Below zero: what the server reports later must be more (2025-11-25, progress). It may have reported of a request that is
+   * sent again, so nothing is told of that one.
+   */
+  #begin({ line, stream, again }: HeldRequest): void {
     this.#doors.begin(stream);
     const token = progressToken(line.message);
-    if (token === undefined) return;
+    if (token === undefined || again) return;
     const waitingFor = this.#doors.waitingFor();
     const message = waitingFor
       ? `Waiting: ${waitingFor.what} (${waitingFor.why}).`

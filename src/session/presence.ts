@@ -7,7 +7,7 @@ const RESUME_BUDGET = 10_000;
 export class Presence {
   #activeAt = performance.now();
 
-  /** When a message last came (ms, monotonic). */
+  /** When a message last came, or somebody was last seen to listen (ms, monotonic). */
   get activeAt(): number {
     return this.#activeAt;
   }
@@ -22,14 +22,15 @@ export class Presence {
     this.#activeAt = now;
   }
 
-  /**
-   * Nothing has come for `limit` ms, and for as long nobody has waited on `streams`: no connection was open. To be asked
-   * often: that one is open is seen when it is asked.
-   */
-  isIdle(now: number, limit: number, streams: readonly Stream[]): boolean {
+  /** Who listens uses it too: on an open connection until now, else until it was left. To be looked at often. */
+  look(now: number, streams: readonly Stream[]): void {
     for (const { connection, leftAt } of streams) {
       this.touch(Math.max(this.#activeAt, connection ? now : (leftAt ?? 0)));
     }
+  }
+
+  /** For `limit` ms nothing has come, and nobody was seen to listen. */
+  isIdle(now: number, limit: number): boolean {
     return now - this.#activeAt >= limit;
   }
 

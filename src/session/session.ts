@@ -1,17 +1,10 @@
 // One conversation with one client, as its client, time and the bridge see it. What becomes of it is in life.ts.
 import type { Supervisor } from '../backend/supervisor.js';
 import type { CallFailure } from '../errors.js';
-import {
-  errorText,
-  INVALID_REQUEST,
-  type NotificationLine,
-  type RequestId,
-  type RequestLine,
-  type ResponseLine,
-} from '../protocol/jsonrpc.js';
+import type { NotificationLine, RequestId, RequestLine, ResponseLine } from '../protocol/jsonrpc.js';
 import { CANCELLED, DEFAULT_REVISION, INITIALIZED, PROGRESS } from '../protocol/mcp.js';
 import type { SessionRecord } from '../store/store.js';
-import { STOPPED } from './failures.js';
+import { idInUse, STOPPED } from './failures.js';
 import type { HeldRequest } from './hold.js';
 import { Life } from './life.js';
 import type { Parts } from './parts.js';
@@ -112,13 +105,10 @@ export class Session implements Seeker {
 
   /** A further request of the client, with the stream that it is answered on. */
   call(line: RequestLine, stream: Stream): void {
-    const { presence, dispatch, outbox } = this.#parts;
+    const { presence, dispatch, traffic } = this.#parts;
     presence.touch();
     const { id } = line.message;
-    if (dispatch.has(id)) {
-      const message = `Request id ${JSON.stringify(id)} is in use: a request with it has not been answered yet.`;
-      return outbox.answer(stream, errorText(id, INVALID_REQUEST, message));
-    }
+    if (dispatch.has(id)) return traffic.fail({ line, stream }, idInUse(id));
     const held = { line, stream, again: false };
     if (this.state !== 'active' && isQuick(line)) this.#onQuick(held);
     else this.#life.meet(this.#isRefused ? REFUSED_CALL : CALL, held);
@@ -201,8 +191,9 @@ export class Session implements Seeker {
   sweep(now: number): void {
     const { presence, handshake } = this.#parts;
     if (presence.isAbandoned(now, handshake.opening?.stream)) return this.forget();
+    presence.look(now, this.#streams());
     const limit = this.#plan.options.idleTimeout;
-    if (limit > 0 && presence.isIdle(now, limit, this.#streams())) this.sleep();
+    if (limit > 0 && presence.isIdle(now, limit)) this.sleep();
     if (this.#waitsForNobody) this.sleep();
     if (this.#isOnRecord && presence.lastUse - handshake.keptUse > KEEP_USE_EVERY)
       handshake.save(presence.lastUse);

@@ -1,4 +1,4 @@
-// What a client's request meets in a session, as a table. Pure; session.ts carries the effects out.
+// What a client's request meets in a session, as a table. Pure; life.ts carries the effects out.
 //
 //   initializing ──ready──► active ◄──ready, last reason gone── holding ◄──call── dormant
 //        │ gave-up             │ lost, hold-begins ──────────────► │ ▲              ▲ idle (active, broken), shutdown

@@ -70,6 +70,9 @@ describe('the port of a configured URL', () => {
     ['http://localhost:7001/mcp', 7001],
     ['http://[::1]:7001/mcp', 7001],
     ['http://127.0.0.1/mcp', 80],
+    ['http://127.0.0.1:7001/mcp/', 7001],
+    ['http://127.0.0.1:7001/mcp/?a=b', 7001],
+    ['http://127.0.0.1:7001/mcp//', undefined],
     ['https://127.0.0.1:7001/mcp', undefined],
     ['http://192.168.1.2:7001/mcp', undefined],
     ['http://127.0.0.1.example:7001/mcp', undefined],
@@ -81,6 +84,11 @@ describe('the port of a configured URL', () => {
   ])('%s is %s', (url, port) => {
     const configs = [{ file: 'f', servers: { first: { command: 'node' }, second: { url } } }];
     expect(configuredPort(configs, '/mcp')?.candidates[0]).toBe(port);
+  });
+
+  it('ends with a slash or not, whether --path does or not, as the endpoint is served', () => {
+    const configs = [{ file: 'f', servers: { one: { url: 'http://127.0.0.1:7001/mcp' } } }];
+    expect(configuredPort(configs, '/mcp/')?.candidates).toEqual([7001]);
   });
 
   it('is the first of several', () => {

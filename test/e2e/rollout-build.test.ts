@@ -1,5 +1,5 @@
 // A build between the save and the server: its errors are the answer, and clients do not wait for it where they need not.
-import { cpSync } from 'node:fs';
+import { chmodSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
@@ -37,6 +37,13 @@ copyFileSync('src/server.mjs', 'out/server.mjs');
 copyFileSync('src/version.txt', 'out/version.txt');
 appendFileSync(log, \`end \${version}\\n\`);
 `;
+
+/** A folder for PATH with a `go` that makes nothing. */
+function fakeGo(): string {
+  const folder = makeTempFolder({ go: '#!/bin/sh\nexit 0\n' });
+  chmodSync(folder.at('go'), 0o755);
+  return folder.path;
+}
 
 interface Project extends AsyncDisposable {
   readonly folder: TempFolder;
@@ -311,4 +318,18 @@ describe('Ctrl-C', () => {
     await bridge.leavesNothing();
     expect(await client).toBeInstanceOf(Error);
   });
+});
+
+it('a build whose folder cannot be made has failed: calls are told so, and the bridge lives [call.words]', async () => {
+  const folder = makeTempFolder({ 'main.go': '', 'go.mod': 'module m\n', 'state/built': 'no folder' });
+  await using bridge = await startBridge({
+    server: ['go', 'run', '.'],
+    cwd: folder.path,
+    options: ['--state-dir', folder.at('state')],
+    env: { PATH: `${fakeGo()}${path.delimiter}${process.env.PATH}` },
+  });
+  await using client = await connectV1(bridge.url);
+  const words = `Not run: go build failed (exit 127). Fix it and call again.\nThe folder ${folder.at('state/built')} could not be made: EEXIST`;
+  expect(await wordsOf(client.call('version'))).toContain(words);
+  expect((await bridge.health()).status).toBe('degraded');
 });

@@ -19,13 +19,16 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('the first word', () => {
-  it('is one line of JSON with the URL, and how to register it, before the server runs [cli.run]', async () => {
+  it('is one line of JSON with the URL, how to register it, and what is watched and why, before the server runs [cli.run]', async () => {
     await using bridge = new BridgeProcess(['--port', '0', '--', ...fixture('echo')], {});
     const first = await bridge.listening();
     expect(bridge.lines[0]).toBe(first);
     expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
     const name = path.basename(process.cwd());
     await bridge.untilSaid(`claude mcp add --transport http ${name} ${first.url}`);
+    const watching = await bridge.untilLine(({ msg }) => msg.startsWith('Watching '), 'what is watched');
+    expect(watching.msg).toContain('/servers/, ');
+    expect(watching.msg).toMatch(/: from "node .*echo\.mjs"$/);
     expect(bridge.look()).toEqual([]);
     await using client = await connectV1(bridge.url);
     expect(await client.call('echo', { text: 'hello' })).toBe('hello');

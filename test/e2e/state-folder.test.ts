@@ -6,6 +6,7 @@ import {
   readFileSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -40,7 +41,8 @@ describe('the state folder', () => {
     const folders = ['mcp-bridge', `mcp-bridge/${project}`, `mcp-bridge/${project}/${place.port}`];
     expect(folders.map((name) => modeOf(place.home.at(name)))).toEqual(['700', '700', '700']);
     const files = readdirSync(place.state).toSorted();
-    expect(files).toEqual(['bridge.lock', 'children.json', 'events.log', 'server.log', 'sessions.log']);
+    const logs = ['events.log', 'server.log', 'sessions.log'];
+    expect(files).toEqual(['bridge.lock', 'children.json', ...logs, 'ttl']);
     for (const file of files) expect([file, modeOf(path.join(place.state, file))]).toEqual([file, '600']);
     expect(modeOf(place.home.at(`mcp-bridge/${project}/port`))).toBe('600');
   });
@@ -85,6 +87,22 @@ describe('the state folder', () => {
     const chosen = await runToEnd(['--port', '0', '--state-dir', folder.at('file/state'), ...ECHO]);
     expect(chosen).toMatchObject({ code: 1, stdout: '' });
     expect(chosen.stderr).toContain(`State folder ${folder.at('file/state')} cannot be used (ENOTDIR).`);
+  });
+
+  it('of another port of the project stays for as long as that port keeps its sessions [session.same-id]', async () => {
+    const place = await makePlace({ cwd: makeTempFolder().path, options: ['--session-ttl', '30d'] });
+    await using first = await place.start();
+    using client = makeClient(first.url);
+    await client.initialize();
+    await end(first, 'SIGINT');
+    const { state } = place;
+    const tenDaysAgo = Date.now() / 1_000 - 10 * 24 * 60 * 60;
+    for (const file of readdirSync(state)) utimesSync(path.join(state, file), tenDaysAgo, tenDaysAgo);
+    const port = await freePort();
+    await end(await place.start({ port, options: ['--session-ttl', '1h'] }), 'SIGINT');
+    expect(readdirSync(path.dirname(state)).toSorted()).toEqual(
+      [String(place.port), String(port), 'port'].toSorted(),
+    );
   });
 
   it.skipIf(isRoot)(

@@ -290,7 +290,7 @@ describe('requests of one session', () => {
     slow.drop();
   });
 
-  test('with an id that is in use are refused, and the first one is still answered [http.never-absent]', async () => {
+  test('with an id that is in use are refused, and the first one is still answered [http.never-absent] [call.words]', async () => {
     await using endpoint = await startEndpoint();
     using client = makeClient(endpoint.url);
     await client.initialize();
@@ -298,7 +298,11 @@ describe('requests of one session', () => {
     const second = await client.ask(call(1, 'echo', { text: 'x' }));
     expect(second).toMatchObject({
       id: 1,
-      error: { code: -32600, message: expect.stringContaining('1 is in use') },
+      error: {
+        code: -32603,
+        message:
+          'Not run: the request id 1 is in use, and its request has not been answered yet. Call again under another id.',
+      },
     });
     expect(textOf(await first.answer())).toBe('waited nameless');
   });
@@ -367,7 +371,7 @@ describe('a batch', () => {
     const reply = await client.post([rpc(1, 'ping'), rpc(1, 'ping')], JSON_ONLY);
     const answers = JSON.parse(await reply.text()) as RpcReply[];
     expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
-      [1, -32600],
+      [1, -32603],
       [1, undefined],
     ]);
   });

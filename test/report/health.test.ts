@@ -121,7 +121,7 @@ describe('the page [http.health]', () => {
     });
   });
 
-  test('tells how the last build ended, and what is watched', () => {
+  test('tells how the last build ended, and what is watched [http.health]', () => {
     const lastBuild = {
       ok: false,
       ms: 12.6,

@@ -74,8 +74,8 @@ describe('a build that goes well', () => {
   });
 
   test('what it makes is what the plan says', async () => {
-    const result = await start({ command: ['true'], executable: '/state/server' }).done;
-    expect(result).toMatchObject({ ok: true, executable: '/state/server' });
+    const executable = makeTempFolder().at('built/server');
+    expect(await start({ command: ['true'], executable }).done).toMatchObject({ ok: true, executable });
   });
 
   test('what it leaves running in its group is ended', async () => {
@@ -98,6 +98,17 @@ describe('a build that fails', () => {
     const result = await build.done;
     expect(result).toMatchObject({ ok: false, exitCode: 2, signal: null });
     expect(result.errors).toBe('src/a.ts(1,7): error TS1005: no\n  more');
+  });
+
+  test('without the folder that it is to build into, which cannot be made, says so and runs nothing', async () => {
+    const folder = makeTempFolder({ built: 'a file' });
+    const build = start({ command: ['echo', 'ran'], executable: folder.at('built/server') });
+    const { ms: _, ...result } = await build.done;
+    const errors = expect.stringContaining(`The folder ${folder.at('built')} could not be made: EEXIST`);
+    expect(result).toEqual({ ok: false, exitCode: 127, signal: null, errors });
+    expect(build.lines).toEqual([]);
+    await build.cancel();
+    build.kill();
   });
 
   test('what it wrote last is there, however much it was', async () => {

@@ -123,6 +123,23 @@ describe('a read that a lost backend had', () => {
     expect(call.connection.begun).toBe(true);
   });
 
+  test('is not told that it waits again: progress that the server reported only grows [call.hold] [call.once]', async () => {
+    await using scene = await openWithSlowReads();
+    const params = { uri: 'a:', _meta: { progressToken: 't' } };
+    const call = scene.call('resources/read', params);
+    await settle();
+    const reported =
+      '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":5}}';
+    scene.children.last.reply(reported);
+    const next = await crash(scene);
+    next.answer(await next.received('resources/read'), { contents: [] });
+    await settle();
+    expect(call.connection.got.map(({ text, result }) => result ?? text)).toEqual([
+      reported,
+      { contents: [] },
+    ]);
+  });
+
   test('comes before all that was called later, in the order it first had [call.hold] [call.once]', async () => {
     await using scene = await openWithSlowReads();
     read(scene, 'a:');

@@ -38,6 +38,19 @@ describe('a call without a backend', () => {
     expect(call.connection.hasEnded).toBe(true);
   });
 
+  test('with a progress token is told that it waits, below all that its server may report [call.hold]', async () => {
+    await using scene = await openAndLose();
+    const call = scene.call('tools/call', { name: 'echo', _meta: { progressToken: 't' } });
+    const { method, params } = call.connection.only;
+    const message = 'Waiting: the server is starting.';
+    expect([method, params]).toEqual([
+      'notifications/progress',
+      { progressToken: 't', progress: -1, message },
+    ]);
+    await makeReady(scene);
+    expect(call.connection.got).toHaveLength(2);
+  });
+
   test('is one of many that reach the next backend in the order they came [call.hold]', async () => {
     await using scene = await openAndLose();
     const texts = Array.from({ length: 20 }, (_, i) => `{"jsonrpc":"2.0","id":"${i}","method":"tools/list"}`);

@@ -567,6 +567,16 @@ describe('the record', () => {
     expect(save).toHaveBeenCalled();
   });
 
+  test('tells that its client listens also where no session is ever idle [session.same-id]', async () => {
+    await using scene = keep({ options: { idleTimeout: 0 } });
+    scene.get();
+    for (let minutes = 0; minutes < 10; minutes += 1) {
+      await scene.pass(61_000);
+      scene.session.sweep(performance.now());
+    }
+    expect(Date.now() - (scene.store.record(ID)?.usedAt ?? 0)).toBeLessThanOrEqual(61_000);
+  });
+
   test('is gone for good when the client ends its session, and as if it had never been when it is forgotten', async () => {
     for (const how of ['end', 'forget'] as const) {
       await using scene = keep({

@@ -154,13 +154,13 @@ describe('a batch', () => {
 });
 
 describe('an id that is in use', () => {
-  test('in flight or held, is refused to a second request; the first one is answered [call.once]', async () => {
+  test('in flight or held, is refused to a second request; the first one is answered [call.once] [call.words]', async () => {
     await using scene = await Scene.open();
     const inFlight = exportTool(scene);
     const second = scene.call('ping', {}, { id: inFlight.id });
     expect(second.connection.only.error).toEqual({
-      code: -32600,
-      message: `Request id ${inFlight.id} is in use: a request with it has not been answered yet.`,
+      code: -32603,
+      message: `Not run: the request id ${inFlight.id} is in use, and its request has not been answered yet. Call again under another id.`,
     });
     await answer(scene, inFlight);
     expect(inFlight.connection.only.result).toEqual({});
@@ -168,7 +168,7 @@ describe('an id that is in use', () => {
     scene.children.last.end(1);
     const held = scene.call('tools/call', { name: 'echo' }, { id: 'held' });
     const third = scene.call('ping', {}, { id: 'held' });
-    expect(third.connection.only.error?.message).toContain('Request id "held" is in use');
+    expect(third.connection.only.error?.message).toMatch(/^Not run: the request id "held" is in use/);
     await settle();
     expect(held.connection.only.result).toBeDefined();
     expect(scene.children.last.methods).not.toContain('ping');
@@ -186,7 +186,7 @@ describe('an id that is in use', () => {
     await using scene = await Scene.open({ revision: '2025-03-26' });
     const batch = scene.batch([request(11), request(11)], 'json');
     await answer(scene, 11);
-    expect(batch.connection.got.map(({ error, result }) => error?.code ?? result)).toEqual([-32600, {}]);
+    expect(batch.connection.got.map(({ error, result }) => error?.code ?? result)).toEqual([-32603, {}]);
   });
 });
 

@@ -12,7 +12,7 @@ import {
 } from '../../src/store/folder.js';
 import { takeLock } from '../../src/store/lock.js';
 import { openStore } from '../../src/store/open.js';
-import { pruneOld } from '../../src/store/prune.js';
+import { keepFor, pruneOld } from '../../src/store/prune.js';
 import { FAULTLESS } from '../helpers/faultless.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 
@@ -133,8 +133,9 @@ describe('a state folder', () => {
 });
 
 describe('the state of a port that was not used for long', () => {
+  const DAY = 24 * 60 * 60 * 1_000;
   const OLD = new Date(1_000_000);
-  const NOW = OLD.getTime() + 100_000;
+  const NOW = OLD.getTime() + 8 * DAY;
 
   function makePorts(files: readonly string[]) {
     const folder = makeTempFolder(Object.fromEntries(files.map((file) => [file, ''])));
@@ -154,13 +155,25 @@ describe('the state of a port that was not used for long', () => {
     folder.write('2/server.log', 'new');
     takeLock(folder.at('3/bridge.lock'), '/project');
     utimesSync(folder.at('3/bridge.lock'), OLD, OLD);
-    expect(pruneOld(folder.path, 50_000, NOW)).toEqual([folder.at('1')]);
+    expect(pruneOld(folder.path, NOW)).toEqual([folder.at('1')]);
     expect(readdirSync(folder.path).sort()).toEqual(['2', '3', 'port']);
   });
 
-  test('stays while it is not old enough', () => {
-    const folder = makePorts(['1/sessions.log']);
-    expect(pruneOld(folder.path, 200_000, NOW)).toEqual([]);
+  test('stays for as long as its own bridge keeps sessions; for 7 days where that is not known', () => {
+    const folder = makePorts(['1/sessions.log', '2/sessions.log', '3/sessions.log', '4/sessions.log']);
+    keepFor(folder.at('1'), 9 * DAY);
+    keepFor(folder.at('2'), 1_000);
+    folder.write('3/ttl', 'soon');
+    for (const port of [1, 2, 3]) utimesSync(folder.at(`${port}/ttl`), OLD, OLD);
+    const remaining = () => readdirSync(folder.path).sort();
+    pruneOld(folder.path, OLD.getTime() + 500);
+    expect(remaining()).toEqual(['1', '2', '3', '4']);
+    pruneOld(folder.path, OLD.getTime() + 6 * DAY);
+    expect(remaining()).toEqual(['1', '3', '4']);
+    pruneOld(folder.path, NOW);
+    expect(remaining()).toEqual(['1']);
+    pruneOld(folder.path, NOW + 2 * DAY);
+    expect(remaining()).toEqual([]);
   });
 
   test('is not what is not ours', () => {
@@ -172,8 +185,8 @@ describe('the state of a port that was not used for long', () => {
       '7',
     ]);
     mkdirSync(folder.at('2'));
-    expect(pruneOld(folder.path, 50_000, NOW)).toEqual([]);
-    expect(pruneOld(folder.at('none'), 0, NOW)).toEqual([]);
+    expect(pruneOld(folder.path, NOW)).toEqual([]);
+    expect(pruneOld(folder.at('none'), NOW)).toEqual([]);
     expect(readdirSync(folder.at('1')).sort()).toEqual(['mine.txt', 'sessions.log']);
   });
 });
