@@ -398,6 +398,21 @@ describe('memory', () => {
     expect(town.store.record(`${TAG}51`)).toBeDefined();
     expect(town.store.record(id)).toBeDefined();
   });
+
+  test('of 64 MiB of records is enough, whatever it is that makes them large: beyond it the oldest are forgotten', async () => {
+    await using town = new Town();
+    const now = Date.now();
+    const large = 'x'.repeat(1_000_000);
+    for (let i = 0; i < 100; i += 1) {
+      town.store.save({
+        ...{ id: `${TAG}${i}`, initialize: '{}', revision: NEWEST, setLevel: large },
+        ...{ subscriptions: new Map([['a:', large]]), shown: new Map(), usedAt: now - 20_000 + i },
+      });
+    }
+    await town.pass(2 * 60_000);
+    const kept = [...town.store.records()].map(({ id }) => id);
+    expect(kept).toEqual(Array.from({ length: 33 }, (_, i) => `${TAG}${67 + i}`));
+  });
 });
 
 describe('an id that nobody has on record', () => {
