@@ -14,7 +14,7 @@ export type Program = ChildProcessByStdio<Writable, Readable, null>;
 /** A folder with `store/*.js` and what they import. Types are stripped, not checked. */
 export function compileStore(): TempFolder {
   const folder = makeTempFolder({ 'package.json': '{"type":"module"}' });
-  for (const room of ['.', 'store', 'protocol']) {
+  for (const room of ['.', 'store', 'protocol', 'system']) {
     for (const file of readdirSync(path.join(SRC, room))) {
       if (file.endsWith('.ts')) compile(folder, path.join(room, file));
     }
