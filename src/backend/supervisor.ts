@@ -80,9 +80,10 @@ export class Supervisor {
     this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()), closed });
   }
 
-  /** Nobody needs a backend any more: what there is, is stopped. */
+  /** Nobody needs a backend any more: what there is, is stopped, with what drains. */
   release(): void {
     this.#input({ kind: 'release' });
+    for (const backend of this.#alive) backend.stop();
   }
 
   /** A new generation is there to be taken up. */
