@@ -142,7 +142,7 @@ export class Life {
         return this.want();
       case 'release':
         supervisor.release();
-        return this.#plan.places.leave(this.#seeker);
+        return this.#plan.places.leave(this.#seeker, supervisor.emptied());
       case 'refuse':
         return subject && dispatch.refuse(subject, this.#refusal);
       case 'open':
