@@ -48,7 +48,7 @@ export class Supervisor {
   #givenUp: Backend | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
-  #whenEmpty: (() => void)[] = [];
+  #waits: { readonly left: Set<Backend>; readonly resolve: () => void }[] = [];
 
   constructor(startBackend: StartBackend, starts: Starts, doors: SupervisorDoors) {
     this.#startBackend = startBackend;
@@ -107,10 +107,10 @@ export class Supervisor {
     for (const backend of this.#alive) backend.kill();
   }
 
-  /** Resolves when no process is left. */
+  /** Resolves when none is left of the processes that there are now. */
   emptied(): Promise<void> {
     if (this.#alive.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+    return new Promise((resolve) => this.#waits.push({ left: new Set(this.#alive), resolve }));
   }
 
   #input(input: RestartInput): void {
@@ -233,7 +233,11 @@ export class Supervisor {
       this.#input({ kind: 'next-lost' });
       this.#doors.onNextLost(backend);
     }
-    if (this.#alive.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+    this.#waits = this.#waits.filter(({ left, resolve }) => {
+      left.delete(backend);
+      if (left.size === 0) resolve();
+      return left.size > 0;
+    });
   }
 
   get #isYielding(): boolean {

@@ -15,7 +15,7 @@ import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
 import { catchUp, introduce, whatIsWrong } from './introduce.js';
 import { Questions } from './questions.js';
-import { afterRequest } from './record.js';
+import { afterInitialized, afterRequest } from './record.js';
 import { resultOf } from './snapshot.js';
 
 export class Handshake {
@@ -93,8 +93,8 @@ export class Handshake {
   }
 
   /** The client has said `notifications/initialized`. */
-  initialized({ text }: NotificationLine): void {
-    this.#remember({ ...this.#record, initialized: text });
+  initialized(line: NotificationLine): void {
+    this.#remember(afterInitialized(this.#record, line));
   }
 
   /** The client was shown lists; what tells them from others, by method. */

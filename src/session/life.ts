@@ -144,7 +144,7 @@ export class Life {
       case 'release':
         supervisor.release();
         this.#takenUp({ kind: 'not-needed' });
-        return this.#plan.places.leave(this.#seeker);
+        return this.#plan.places.leave(this.#seeker, supervisor.emptied());
       case 'refuse':
         return subject && dispatch.refuse(subject, this.#refusal);
       case 'open':

@@ -7,7 +7,7 @@ export interface Seeker {
   readonly canSleep: boolean;
   /** When it was last used (ms, monotonic). */
   readonly usedAt: number;
-  /** Gives its place up; `leave` is called meanwhile. */
+  /** Gives its place up: calls `leave`. */
   sleep(): void;
   /** It has a place now, for which it has waited. */
   onPlace(): void;
@@ -17,6 +17,8 @@ export class Places {
   readonly most: number;
   readonly #taken = new Set<Seeker>();
   readonly #waiting = new Set<Seeker>();
+  /** Places that nobody needs any more, and that are not free yet. */
+  #leaving = 0;
 
   /** `most`: how many have a place at once; at least 1. */
   constructor(most: number) {
@@ -31,11 +33,10 @@ export class Places {
   /** Whether it has a place, now or already. If not, it waits, and is told. */
   ask(seeker: Seeker): boolean {
     if (this.#taken.has(seeker)) return true;
-    if (this.#taken.size >= this.most) this.#sleeper()?.sleep();
-    // It waited already, and the one that sleeps now has left its place to it.
-    if (this.#taken.has(seeker)) return true;
-    const isFree = this.#taken.size < this.most;
+    // Where one is free, nobody waits.
+    const isFree = this.#taken.size + this.#leaving < this.most;
     (isFree ? this.#taken : this.#waiting).add(seeker);
+    this.offer();
     return isFree;
   }
 
@@ -43,25 +44,36 @@ export class Places {
     return this.#waiting.has(seeker);
   }
 
-  /** It needs no place any more, or does not wait for one. The one that has waited longest gets it. */
-  leave(seeker: Seeker): void {
+  /**
+   * It needs no place any more, or does not wait for one. Its place is free when its processes are `gone`: what they own,
+   * the next server may need. The one that has waited longest gets it, perhaps the same one again.
+   */
+  leave(seeker: Seeker, gone: Promise<void>): void {
     this.#waiting.delete(seeker);
     if (!this.#taken.delete(seeker)) return;
-    const [next] = this.#waiting;
-    if (!next) return;
-    this.#waiting.delete(next);
-    this.#taken.add(next);
-    next.onPlace();
+    this.#leaving += 1;
+    void gone.then(() => {
+      this.#leaving -= 1;
+      this.#give();
+    });
   }
 
-  /** Somebody has become one that may sleep: if one waits, this is its turn. */
+  /** Somebody has become one that may sleep: if one waits for whom no place is being left, this is its turn. */
   offer(): void {
-    if (this.#waiting.size > 0) this.#sleeper()?.sleep();
+    if (this.#waiting.size > this.#leaving) this.#sleeper()?.sleep();
   }
 
   /** Nobody gets a place any more for which they have waited. */
   close(): void {
     this.#waiting.clear();
+  }
+
+  #give(): void {
+    const [next] = this.#waiting;
+    if (!next) return;
+    this.#waiting.delete(next);
+    this.#taken.add(next);
+    next.onPlace();
   }
 
   /** The one that was used least lately of those that may sleep. */

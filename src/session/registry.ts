@@ -8,7 +8,7 @@ import type { SessionRecord, Store } from '../store/store.js';
 import { Labels } from './labels.js';
 import { Places } from './places.js';
 import type { SessionReport, Standing } from './plan.js';
-import { newRecord, strangerRecord } from './record.js';
+import { newRecord, sizeOf, strangerRecord } from './record.js';
 import { Session } from './session.js';
 import { Snapshots } from './snapshot.js';
 
@@ -182,8 +182,9 @@ export class Registry {
     const { store, options } = this.#plan;
     const records = [...store.records()].toSorted((a, b) => b.usedAt - a.usedAt);
     let size = 0;
-    for (const [i, { id, usedAt, initialize }] of records.entries()) {
-      size += initialize.length;
+    for (const [i, record] of records.entries()) {
+      const { id, usedAt } = record;
+      size += sizeOf(record);
       const session = this.#sessions.get(id);
       const isOld = today - Math.max(usedAt, this.#awakeSince) >= options.sessionTtl;
       const isKept = !isOld && i < MOST.records && size < MOST.characters;

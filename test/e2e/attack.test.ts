@@ -348,8 +348,7 @@ describe('a crowd', () => {
     });
     expect([...seen]).toEqual([[200, 100]]);
     expect(await calls()).toBeGreaterThan(0);
-    // Those that end are still there for a moment.
-    expect(most).toBeLessThanOrEqual(12);
+    expect(most).toBeLessThanOrEqual(4);
     expectLean(bridge);
   });
 });

@@ -1,6 +1,8 @@
 // More sessions than servers may run: who sleeps, who is held, and that no client notices.
 import { describe, expect, it } from 'vitest';
 import { type BridgeProcess, startBridge } from '../helpers/bridge.js';
+import { freePort } from '../helpers/free-port.js';
+import { claimPort, type Project, startProject } from '../helpers/project.js';
 import { call, makeClient, type RawClient, rpc, textOf } from '../helpers/raw-http.js';
 import { until } from '../helpers/until.js';
 
@@ -78,5 +80,42 @@ describe('with --max-backends 2 a third session', () => {
     );
     one[Symbol.dispose]();
     expect(textOf(await three.ask(call(2, 'echo', { text: 'here' })))).toBe('here');
+  });
+});
+
+describe('with --max-backends 1 and a server that owns a port, and goes on with it when its stdin has ended', () => {
+  async function start(): Promise<Project> {
+    const { before = '', after = '' } = claimPort(await freePort());
+    const source = `import { makeEcho } from './lib/echo.mjs';
+import { say, serve } from './lib/stdio.mjs';
+${before}
+say('starts');
+${after}
+serve({ ...makeEcho(), onEnd: () => say('goes on') });`;
+    return startProject(source, ['--max-backends', '1']);
+  }
+
+  const count = ({ bridge: { lines } }: Project, word: string) =>
+    lines.filter(({ msg }) => msg.includes(word)).length;
+
+  it('the next session has its server when that one is gone, and the first one has one again after that [session.idle]', async () => {
+    await using project = await start();
+    using one = await open(project.bridge);
+    using two = await open(project.bridge);
+    for (const client of [two, one]) expect(Number(await pidOf(client))).toBeGreaterThan(0);
+    expect(['EADDRINUSE', 'starts', 'goes on'].map((word) => count(project, word))).toEqual([0, 3, 2]);
+  });
+
+  it('sessions that are opened and ended in a loop have one server at a time [session.idle]', async () => {
+    await using project = await start();
+    for (let n = 0; n < 4; n += 1) {
+      using client = await open(project.bridge);
+      expect(project.bridge.look().length).toBeLessThanOrEqual(1);
+      await client.del();
+    }
+    using last = await open(project.bridge);
+    expect(Number(await pidOf(last))).toBeGreaterThan(0);
+    expect(project.bridge.look()).toHaveLength(1);
+    expect(count(project, 'EADDRINUSE')).toBe(0);
   });
 });

@@ -105,6 +105,7 @@ export class Town implements AsyncDisposable {
   async open(): Promise<string> {
     const { session, connection } = this.arrive();
     await settle();
+    if (connection.got.length === 0) await this.handOver();
     expect(connection.only.result).toBeDefined();
     const text = notificationText('notifications/initialized');
     const line = asLine(JSON.parse(text), text);
@@ -133,6 +134,11 @@ export class Town implements AsyncDisposable {
       if (typeof stream === 'object') session.detach(stream, connection);
     };
     return { session, connection, leave };
+  }
+
+  /** A place changes hands: a server ends, that is seen a moment later, and the one that waited has another. */
+  handOver(): Promise<void> {
+    return this.pass(20, 5);
   }
 
   /** Time passes in steps, each with all that follows from it. */

@@ -104,6 +104,19 @@ describe.each(WAYS)('$way', ({ by, state, words }) => {
     expect(scene.session.supervisor.backends.size).toBe(0);
   });
 
+  test('stops the old backend that a call keeps after a new one has taken over, too [supervise.tree cli.stop]', async () => {
+    await using scene = await Scene.open();
+    const call = exportTool(scene);
+    expect(await scene.session.takeUp('start-first', 2)).toEqual({ kind: 'serves' });
+    await settle();
+    expect(scene.session.supervisor.backends.size).toBe(2);
+    by(scene);
+    expect(messageOf(call)).toBe(`May have run: ${words}`);
+    await scene.pass(1_000);
+    expect(scene.children.all.map(({ hasEnded }) => hasEnded)).toEqual([true, true]);
+    expect(scene.session.supervisor.backends.size).toBe(0);
+  });
+
   test('a second time does nothing more', async () => {
     await using scene = await Scene.open();
     const call = exportTool(scene);

@@ -1,6 +1,12 @@
 // What no honest client or server sends, where it is kept or looked into: depth and size have bounds, or do no harm.
 import { describe, expect, test, vi } from 'vitest';
-import { asLine, type RequestLine, type ResponseLine, requestText } from '../../src/protocol/jsonrpc.js';
+import {
+  asLine,
+  notificationText,
+  type RequestLine,
+  type ResponseLine,
+  requestText,
+} from '../../src/protocol/jsonrpc.js';
 import { Catalog } from '../../src/session/catalog.js';
 import { lostWith } from '../../src/session/failures.js';
 import { newRecord } from '../../src/session/record.js';
@@ -25,6 +31,10 @@ function responseOf(text: string): ResponseLine {
 
 const initializeWith = (capabilities: string) =>
   `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":${capabilities},"clientInfo":{"name":"x","version":"1"}}}`;
+
+function sizeOf(texts: ReadonlyMap<string, string>): number {
+  return [...texts].join('').length;
+}
 
 describe('a hundred thousand levels', () => {
   // JSON.stringify overflows the stack, in a listener where nobody could catch that.
@@ -135,6 +145,55 @@ describe('much of it', () => {
     const record = scene.store.record('session');
     expect(record?.subscriptions.size).toBe(1);
     expect(JSON.stringify(record).length).toBeLessThan(1_000);
+  });
+
+  test('of what is repeated to the next server is kept up to a bound, and of the subscriptions the newest ones [session.replay]', async () => {
+    await using scene = await Scene.open();
+    const uris = Array.from({ length: 40 }, (_, n) => `${n}:${'x'.repeat(20_000)}`);
+    for (const uri of uris) scene.call('resources/subscribe', { uri });
+    await settle();
+    const { subscriptions } = scene.store.record('session') ?? expect.unreachable();
+    expect(sizeOf(subscriptions)).toBeGreaterThan(400_000);
+    expect(sizeOf(subscriptions)).toBeLessThanOrEqual(512 * 1024);
+    expect([...subscriptions.keys()]).toEqual(uris.slice(-subscriptions.size));
+  });
+
+  test.each([
+    ['resources/subscribe', { uri: `a:${'x'.repeat(MB)}` }],
+    ['logging/setLevel', { level: 'debug', x: 'x'.repeat(MB) }],
+  ])(
+    'of one request alone is not repeated, and what was asked before is no more in force: %s [session.replay]',
+    async (method, params) => {
+      await using scene = await Scene.open();
+      scene.call('resources/subscribe', { uri: 'short:' });
+      scene.call('logging/setLevel', { level: 'error' });
+      scene.call(method, params);
+      await settle();
+      const { subscriptions, setLevel } = scene.store.record('session') ?? expect.unreachable();
+      expect([...subscriptions.keys()]).toEqual(['short:']);
+      expect(setLevel === undefined).toBe(method === 'logging/setLevel');
+    },
+  );
+
+  test('of initialized is told to the next server in short [session.replay]', async () => {
+    await using scene = new Scene();
+    scene.initialize();
+    await settle();
+    const params = { _meta: { x: 'x'.repeat(MB) } };
+    scene.tell('notifications/initialized', params);
+    await settle();
+    expect(scene.children.last.lines.at(-1)).toBe(notificationText('notifications/initialized', params));
+    scene.children.last.end(1);
+    await settle();
+    expect(scene.children.last.lines.at(-1)).toBe(notificationText('notifications/initialized'));
+  });
+
+  test('of a URI that is none ends nothing, and is not kept', async () => {
+    await using scene = await Scene.open();
+    scene.post(`{"jsonrpc":"2.0","id":7,"method":"resources/subscribe","params":{"uri":${DEEP}}}`);
+    scene.post(`{"jsonrpc":"2.0","id":8,"method":"resources/unsubscribe","params":{"uri":${DEEP}}}`);
+    await settle();
+    expect(scene.store.record('session')?.subscriptions).toEqual(new Map());
   });
 
   test('a record is no larger than what the client sent', () => {
