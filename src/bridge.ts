@@ -68,8 +68,7 @@ const DRAIN_POLL = 50;
 /** Listens, and makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   // What takes a while and needs no port comes first: once the bridge listens it is to serve.
-  const looking = lookAt(plan);
-  const spawn = await loadSpawn();
+  const [seen, spawn] = await Promise.all([lookAt(plan), loadSpawn()]);
   const endpoint = await listen(plan.listen);
   const log = new LateReporter();
   const tell = log.report;
@@ -80,7 +79,7 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
     keep.log(told);
     tell(told);
   };
-  const code = codeOf(plan, await looking, keep.folder);
+  const code = codeOf(plan, seen, keep.folder);
   const rooms = makeRooms(plan, { endpoint, keep, code, spawn, report });
   const { rollout, watch } = rooms;
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });

@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 type Metadata = NonNullable<ReturnType<typeof readMetadata>>;
 
 const CONFIGS = ['.cargo/config.toml', '.cargo/config', 'rust-toolchain.toml', 'rust-toolchain'];
-/** So long may cargo take to read its manifests (ms); it runs only them. */
+/** So long may cargo take to read all manifests (ms): it may wait for a lock, or for its toolchain to be fetched. */
 const DEADLINE = 10_000;
 /** So many packages outside of the workspace are followed. */
 const MOST_OUTSIDE = 50;
@@ -22,9 +22,10 @@ export async function askCargo(
   shown: Shown,
   inherited: Env,
   wide: readonly string[],
+  deadline = DEADLINE,
 ): Promise<CargoFacts | undefined> {
   const env = { ...inherited, ...shown.env };
-  const ask = askerOf(shown, env);
+  const ask = askerOf(shown, env, AbortSignal.timeout(deadline));
   const { before, options } = readCargoRun(shown.words);
   const manifest = valuesOf([...before, ...options], '--manifest-path')[0];
   const own = await ask(manifest);
@@ -45,15 +46,16 @@ export async function askCargo(
 
 type Ask = (manifest: string | undefined) => Promise<Metadata | undefined>;
 
-function askerOf({ words, folder }: Shown, env: Env): Ask {
+function askerOf({ words, folder }: Shown, env: Env, signal: AbortSignal): Ask {
   const { cargo, before, options } = readCargoRun(words);
   const settings = valuesOf([...before, ...options], '--config').flatMap((value) => ['--config', value]);
   const toolchain = before.filter((word) => word.startsWith('+'));
   return async (manifest) => {
     const of = manifest === undefined ? [] : ['--manifest-path', manifest];
     const args = [...toolchain, 'metadata', '--no-deps', '--format-version', '1', ...of, ...settings];
-    const limits = { timeout: DEADLINE, maxBuffer: 2 ** 26 };
+    const limits = { signal, maxBuffer: 2 ** 26 };
     try {
+      signal.throwIfAborted();
       return readMetadata((await promisify(execFile)(cargo, args, { cwd: folder, env, ...limits })).stdout);
     } catch {
       return undefined;

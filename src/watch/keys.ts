@@ -26,10 +26,14 @@ const CTRL_Z = '\x1a';
 const CTRL_BACKSLASH = '\x1c';
 const ESCAPE = '\x1b';
 
+/** How often is asked whether a terminal that was given back is ours again (ms): nothing tells of `fg` after `bg`. */
+const RETAKE = 500;
+
 /** Listens to the keys, if there is somebody at them; `close` gives the terminal back as it was. */
 export function watchKeys(stdin: Keyboard, doors: KeyDoors, isInFront = isForeground): { close(): void } {
   if (!stdin.isTTY || !isInFront()) return { close: () => {} };
   const wasRaw = stdin.isRaw ?? false;
+  let isClosed = false;
   const onData = (bytes: Buffer | string) => {
     const text = bytes.toString();
     // Arrows and other keys with long names, which may have a q in them.
@@ -53,23 +57,37 @@ export function watchKeys(stdin: Keyboard, doors: KeyDoors, isInFront = isForegr
     }
   }
 
-  /** The process stops in here, and comes back when it is continued. */
-  function suspend(): void {
-    stdin.setRawMode?.(wasRaw);
-    doors.signal('SIGTSTP');
-    setImmediate(() => {
-      if (isInFront()) stdin.setRawMode?.(true);
-    });
+  function take(): void {
+    stdin.setRawMode?.(true);
+    stdin.resume();
   }
 
-  stdin.setRawMode?.(true);
+  function giveBack(): void {
+    stdin.setRawMode?.(wasRaw);
+    // Who reads in the background is stopped by the system.
+    stdin.pause();
+  }
+
+  /** The process stops in here, and comes back when it is continued. */
+  function suspend(): void {
+    giveBack();
+    doors.signal('SIGTSTP');
+    setImmediate(takeInFront);
+  }
+
+  function takeInFront(): void {
+    if (isClosed) return;
+    if (isInFront()) take();
+    else setTimeout(takeInFront, RETAKE).unref();
+  }
+
   stdin.on('data', onData);
-  stdin.resume();
+  take();
   return {
     close: () => {
+      isClosed = true;
       stdin.off('data', onData);
-      stdin.setRawMode?.(wasRaw);
-      stdin.pause();
+      giveBack();
     },
   };
 }

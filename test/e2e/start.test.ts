@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +34,20 @@ describe('the first word', () => {
     await using client = await connectV1(bridge.url);
     expect(await client.call('echo', { text: 'hello' })).toBe('hello');
     expect(bridge.stdout).toBe('');
+  });
+
+  it('comes when cargo has told what it is asked: who connects does not wait for that [http.never-absent]', async () => {
+    const at = (name: string) => path.join(folder, name);
+    writeFileSync(at('cargo'), '#!/bin/sh\nsleep 1; echo > told; exit 1\n', { mode: 0o755 });
+    const port = await freePort();
+    const env = { PATH: `${folder}:${process.env.PATH}`, XDG_STATE_HOME: at('state') };
+    await using bridge = new BridgeProcess(['--port', String(port), '--', 'cargo', 'run'], {
+      cwd: folder,
+      env,
+    });
+    await until(() => canConnect(port), 'the bridge to listen');
+    expect(existsSync(at('told'))).toBe(true);
+    await bridge.listening();
   });
 
   it.skipIf(!existsSync(SCRIPT))(
@@ -157,3 +172,14 @@ describe('the server', () => {
     expect(line).toMatchObject({ session: 'Claude-Code', source: 'server', level: 'info' });
   });
 });
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}

@@ -1,8 +1,10 @@
 // What is found on a real disk, and what follows from it.
 import { spawnSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type InferOptions, infer } from '../../src/rollout/infer.js';
+import { askCargo } from '../../src/rollout/infer-facts.js';
 import { look } from '../../src/rollout/look.js';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
 
@@ -217,3 +219,22 @@ test('a cargo that is not there is not asked', async () => {
   const folder = makeTempFolder({ 'Cargo.toml': manifest('x'), 'src/main.rs': '' });
   expect((await inferIn(folder, 'cargo run', {}, { PATH: '/nowhere' })).watch).toContain('src');
 });
+
+test.skipIf(process.platform === 'win32')(
+  'a cargo that does not answer is given so long for all that it is asked, and no longer',
+  async () => {
+    const outside = ['a', 'b', 'c', 'd'].map((name) => ({ name, path: `/outside/${name}` }));
+    const folder = makeTempFolder({
+      'bin/cargo': `#!/bin/sh\necho "$@" >> asked\ncase "$*" in *--manifest-path*) exec sleep 60; esac\ncat told`,
+    });
+    const app = { name: 'app', manifest_path: folder.at('Cargo.toml'), targets: [], dependencies: outside };
+    const told = { workspace_root: folder.path, target_directory: folder.at('target'), packages: [app] };
+    folder.write('told', JSON.stringify(told));
+    chmodSync(folder.at('bin/cargo'), 0o755);
+    const shown = { words: ['cargo', 'run'], env: {}, folder: folder.path, others: [], direct: true };
+    const env = { PATH: `${folder.at('bin')}:${process.env.PATH}` };
+    const facts = await askCargo(shown, env, [], 1_000);
+    expect(facts).toMatchObject({ root: folder.path, packages: [{ name: 'app' }] });
+    expect(folder.read('asked').trim().split('\n')).toHaveLength(2);
+  },
+);

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { watchKeys } from '../../src/watch/keys.js';
+import { until } from '../helpers/until.js';
 
 function makeTerminal({ isTTY = true, isFront = true } = {}) {
   const events = new EventEmitter();
@@ -21,13 +22,14 @@ function makeTerminal({ isTTY = true, isFront = true } = {}) {
     quit: () => done.push('quit'),
     signal: (name: string) => done.push(name),
   };
-  const keys = watchKeys(stdin, doors, () => isFront);
+  const place = { isFront };
+  const keys = watchKeys(stdin, doors, () => place.isFront);
   const opened = done.splice(0);
   const press = (text: string) => {
     events.emit('data', Buffer.from(text));
     return done.splice(0);
   };
-  return { keys, opened, press, done, listeners: () => events.listenerCount('data') };
+  return { keys, opened, press, done, place, listeners: () => events.listenerCount('data') };
 }
 
 describe('on a terminal', () => {
@@ -56,9 +58,30 @@ describe('on a terminal', () => {
 
   test('Ctrl-Z gives the terminal back for as long as the process stands still', async () => {
     const { press, done } = makeTerminal();
-    expect(press('\x1a')).toEqual(['cooked', 'SIGTSTP']);
+    expect(press('\x1a')).toEqual(['cooked', 'not reading', 'SIGTSTP']);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(done).toEqual(['raw']);
+    expect(done).toEqual(['raw', 'reading']);
+  });
+
+  test('Ctrl-Z and bg leave it to the shell until fg', async () => {
+    const { press, done, place } = makeTerminal();
+    press('\x1a');
+    place.isFront = false;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).toEqual([]);
+    place.isFront = true;
+    await until(() => done.length > 0, 'the keys to be read again');
+    expect(done).toEqual(['raw', 'reading']);
+  });
+
+  test('what ends in the background leaves the terminal alone from then on', async () => {
+    const { keys, press, done, place } = makeTerminal();
+    press('\x1a');
+    keys.close();
+    done.splice(0);
+    place.isFront = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).toEqual([]);
   });
 });
 
