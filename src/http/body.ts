@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { type Refusal, refusal } from '../errors.js';
 import { asLine, isObject, isRequestId, type Line, parseJson } from '../protocol/jsonrpc.js';
-import { elements } from '../protocol/rewrite.js';
+import { elements, isDeeper } from '../protocol/rewrite.js';
 import { toWireLine } from '../protocol/stdio.js';
 
 export interface Body {
@@ -17,10 +17,6 @@ export interface Body {
 const LARGEST_BATCH = 100;
 /** A level costs the parser a hundred times what it costs the sender. */
 const MOST_LEVELS = 200_000;
-
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
-const OPENS: ReadonlySet<number | undefined> = new Set([0x5b, 0x7b]);
-const CLOSES: ReadonlySet<number | undefined> = new Set([0x5d, 0x7d]);
 
 /** The whole body, or why not. Never settles if the client leaves before its end: nobody is there to answer. */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer | Refusal> {
@@ -41,40 +37,15 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
 
 /** The messages of a body, each with its own text, safe for one stdio line. */
 export function parseBody(bytes: Buffer): Body | Refusal {
-  if (isTooDeep(bytes)) return refusal('not-json', `The body is nested deeper than ${MOST_LEVELS} levels.`);
   const text = isUtf8(bytes) ? toWireLine(bytes.toString()) : '';
+  if (isDeeper(text, MOST_LEVELS)) {
+    return refusal('not-json', `The body is nested deeper than ${MOST_LEVELS} levels.`);
+  }
   const value = parseJson(text);
   if (value === undefined) return refusal('not-json', 'The body is not JSON.');
   if (Array.isArray(value)) return parseBatch(value, text);
   const line = asLine(value, text);
   return line ? { ok: true, lines: [line], batch: false } : notJsonRpc(value);
-}
-
-/** Looks at the brackets outside of strings; only a body of more bytes than levels are allowed can have too many. */
-function isTooDeep(bytes: Buffer): boolean {
-  if (bytes.length <= MOST_LEVELS) return false;
-  let depth = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (byte === QUOTE) at = endOfString(bytes, at);
-    else if (OPENS.has(byte)) depth += 1;
-    else if (CLOSES.has(byte)) depth -= 1;
-    if (depth > MOST_LEVELS) return true;
-  }
-  return false;
-}
-
-/** Where the quote is that ends the string that begins here. */
-function endOfString(bytes: Buffer, start: number): number {
-  let end = bytes.indexOf(QUOTE, start + 1);
-  while (end > 0 && isEscaped(bytes, end)) end = bytes.indexOf(QUOTE, end + 1);
-  return end < 0 ? bytes.length : end;
-}
-
-function isEscaped(bytes: Buffer, at: number): boolean {
-  let slashes = 0;
-  while (bytes[at - 1 - slashes] === BACKSLASH) slashes += 1;
-  return slashes % 2 === 1;
 }
 
 function parseBatch(values: readonly unknown[], text: string): Body | Refusal {

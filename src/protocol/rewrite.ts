@@ -1,7 +1,7 @@
 // Surgery on JSON texts: finds or replaces one value and leaves every other character as it came.
 //
-// JSON.parse and JSON.stringify would lose big integers, `1.0` and duplicate keys. All texts here are
-// valid JSON, parsed by the caller before, so the scanner checks nothing. It loops instead of calling
+// JSON.parse and JSON.stringify would lose big integers, `1.0` and duplicate keys. All texts here but that of
+// `isDeeper` are valid JSON, parsed by the caller before, so the scanner checks nothing. It loops instead of calling
 // itself: nesting costs no stack.
 
 /** The keys from the root object down to a value. Array elements have no path. */
@@ -51,6 +51,20 @@ export function elements(text: string): string[] {
     at = skipGap(text, end);
   }
   return found;
+}
+
+/** Whether the brackets outside of its strings are nested deeper than that; of any text, JSON or not. */
+export function isDeeper(text: string, levels: number): boolean {
+  // Most texts have fewer characters than levels are allowed.
+  if (text.length <= levels) return false;
+  let depth = 0;
+  let at = 0;
+  while (at < text.length && depth <= levels) {
+    const code = text.charCodeAt(at);
+    at = code === QUOTE ? skipString(text, at) : at + 1;
+    depth += levelsBy(code);
+  }
+  return depth > levels;
 }
 
 function findValue(text: string, path: JsonPath): Span | undefined {
@@ -116,11 +130,16 @@ function skipNested(text: string, start: number): number {
   while (at < text.length) {
     const code = text.charCodeAt(at);
     at = code === QUOTE ? skipString(text, at) : at + 1;
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
+    depth += levelsBy(code);
     if (depth === 0) return at;
   }
   return at;
+}
+
+/** How many levels deeper it is after this character. */
+function levelsBy(code: number): number {
+  if (code === OPEN_BRACE || code === OPEN_BRACKET) return 1;
+  return code === CLOSE_BRACE || code === CLOSE_BRACKET ? -1 : 0;
 }
 
 function skipScalar(text: string, start: number): number {

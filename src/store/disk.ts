@@ -41,12 +41,16 @@ export class DiskStore implements Store {
   constructor({ folder, onFault, onUnreadable, least = LEAST }: DiskPlan) {
     const logs = new Logs();
     const ended = new Ended();
+    const unreadable = new Set<string>();
     const planOf = (name: string, least: number): CompactedPlan => {
       const file = path.join(folder, name);
       return {
         ...{ file, least },
         onFault: (error) => onFault(file, error),
-        onUnreadable: (error, aside) => onUnreadable(file, error, aside),
+        onUnreadable: (error, aside) => {
+          unreadable.add(name);
+          onUnreadable(file, error, aside);
+        },
       };
     };
     this.#memory = new MemoryStore(logs, ended);
@@ -54,6 +58,7 @@ export class DiskStore implements Store {
     this.#events = new EventsFile(planOf(EVENTS_LOG, least.events), logs);
     const skipped = this.#sessions.read(this);
     this.skipped = skipped + this.#events.read((session) => this.record(session) !== undefined);
+    if (unreadable.has(EVENTS_LOG)) this.#countAnew();
   }
 
   save(record: SessionRecord): void {
@@ -134,5 +139,13 @@ export class DiskStore implements Store {
   close(): void {
     this.#sessions.close();
     this.#events.close();
+  }
+
+  /** Events have been given out that are not known any more: none that comes gets the id of one of them. */
+  #countAnew(): void {
+    for (const { id } of this.records()) {
+      this.#events.forget(id);
+      this.#events.countFrom(id, Date.now());
+    }
   }
 }

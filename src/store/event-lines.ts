@@ -10,7 +10,7 @@
 //
 //     k <session> <last post> <last sent>              what is known of the session
 //     t <session> <stream> <seq> <0|1> <requests>      a stream, the last event that is gone; 1: finished
-import { parseJson, type RequestId } from '../protocol/jsonrpc.js';
+import { isRequestId, parseJson, type RequestId } from '../protocol/jsonrpc.js';
 import type { Logs, SessionLogs, StreamLog } from './logs.js';
 import type { SessionId, StreamId } from './store.js';
 
@@ -151,8 +151,4 @@ export function applyEventLine(line: string, logs: Logs): boolean {
 function requestsOf(text: string): RequestId[] | undefined {
   const value = parseJson(text);
   return Array.isArray(value) && value.every(isRequestId) ? value : undefined;
-}
-
-function isRequestId(value: unknown): value is RequestId {
-  return typeof value === 'string' || typeof value === 'number';
 }

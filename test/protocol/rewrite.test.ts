@@ -1,7 +1,7 @@
 // Surgery on JSON texts: what JSON.parse sees is the measure, and no other character may change.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { elements, type JsonPath, replaceAt, valueAt } from '../../src/protocol/rewrite.js';
+import { elements, isDeeper, type JsonPath, replaceAt, valueAt } from '../../src/protocol/rewrite.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -233,5 +233,26 @@ describe('a text that is no JSON, against the contract', () => {
         expect(replaceAt(`{${text}`, ['id'], '').length).toBeLessThanOrEqual(text.length + 1);
       }),
     );
+  });
+});
+
+describe('the depth of a text', () => {
+  const depthOf = (value: Json): number =>
+    typeof value === 'object' && value ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+
+  test('is that of what JSON.parse makes of it', () => {
+    const withoutTwins = valueText.map((text) => JSON.stringify(JSON.parse(text)));
+    fc.assert(
+      fc.property(withoutTwins, space, (text, gap) => {
+        const depth = depthOf(JSON.parse(text));
+        expect([isDeeper(gap + text, depth), isDeeper(gap + text, depth - 1)]).toEqual([false, true]);
+      }),
+    );
+  });
+
+  test('may be asked of what is no JSON', () => {
+    expect(isDeeper('[[['.repeat(9), 20)).toBe(true);
+    for (const text of ['', '"', '"\\', '[["[[[[', ']]]]]', '"\\"[[[['])
+      expect(isDeeper(text, 2)).toBe(false);
   });
 });

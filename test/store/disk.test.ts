@@ -221,6 +221,27 @@ describe('a store that is opened again', () => {
     expect(third.append('a', 'p7', 'next')).toBe(2);
   });
 
+  test('gives no event the id of an earlier one that it could not read [http.resume]', () => {
+    const { folder, open, record } = makeStores();
+    const first = open();
+    first.save(record('a'));
+    for (let i = 0; i < 5; i += 1) first.append('a', 'g', 'x');
+    first.begin('a', 'p7', [1]);
+    first.close();
+    folder.remove('events.log');
+    mkdirSync(folder.at('events.log'));
+    const told: (string | undefined)[] = [];
+    const onUnreadable = (file: string, _: Error, aside: string | undefined) => told.push(file, aside);
+    const second = new DiskStore({ folder: folder.path, ...FAULTLESS, onUnreadable });
+    expect(told).toEqual([folder.at('events.log'), folder.at('events.log.unreadable')]);
+    const seq = second.append('a', 'g', 'y');
+    expect(seq).toBeGreaterThan(5);
+    expect(second.lastPost('a')).toBeGreaterThan(7);
+    const third = open();
+    expect(third.after('a', 'g', 5)?.events).toEqual([{ seq, text: 'y' }]);
+    expect(third.lastPost('a')).toBe(second.lastPost('a'));
+  });
+
   test('forgets the events of a session that never came on record, for good [session.same-id]', () => {
     const { open, record } = makeStores();
     const first = open();
