@@ -60,9 +60,9 @@ export class Wishes<S> {
 
   /** Whether a notification is for this one. */
   isFor(who: S, { message }: NotificationLine): boolean {
-    if (message.method === LOG_MESSAGE) return isLoudEnough(param(message, 'level'), this.#levels.get(who));
+    if (message.method === LOG_MESSAGE) return isLoudEnough(textOf(message, 'level'), this.#levels.get(who));
     if (message.method !== UPDATED) return true;
-    const uri = String(param(message, 'uri'));
+    const uri = textOf(message, 'uri');
     return [...(this.#watched.get(who) ?? [])].some((watched) => isPart(uri, watched));
   }
 
@@ -84,12 +84,18 @@ export class Wishes<S> {
 }
 
 function uriOf({ message }: RequestLine): string {
-  return String(param(message, 'uri'));
+  return textOf(message, 'uri');
+}
+
+/** A parameter that is to be a text; what is none is taken for an empty one. */
+function textOf(message: { params?: unknown }, name: string): string {
+  const value = param(message, name);
+  return typeof value === 'string' ? value : '';
 }
 
 /** Who has not asked for a level hears all that the server says. */
-function isLoudEnough(level: unknown, wanted: string | undefined): boolean {
-  const at = LOG_LEVELS.indexOf(String(level));
+function isLoudEnough(level: string, wanted: string | undefined): boolean {
+  const at = LOG_LEVELS.indexOf(level);
   return at === -1 || wanted === undefined || at >= LOG_LEVELS.indexOf(wanted);
 }
 

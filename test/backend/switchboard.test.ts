@@ -216,6 +216,22 @@ describe('subscriptions [session.dedicated]', () => {
   });
 });
 
+// As a text it overflows the stack, in a listener where nobody could catch that.
+test('a URI or a level that is no text, but a hundred thousand lists in each other, does no harm', () => {
+  const room = new Room();
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  for (const method of ['resources/subscribe', 'resources/unsubscribe'])
+    room.send(room.one, `{"jsonrpc":"2.0","id":"${method}","method":"${method}","params":{"uri":${deep}}}`);
+  const said = [
+    'notifications/message","params":{"level"',
+    'notifications/resources/updated","params":{"uri"',
+  ];
+  for (const text of said) room.say(`{"jsonrpc":"2.0","method":"${text}:${deep}}}`);
+  room.send(room.two, requestText(1, 'resources/subscribe', { uri: 'a:/' }));
+  room.say(updated('a:/'));
+  expect(room.two.texts.at(-1)).toBe(updated('a:/'));
+});
+
 describe('the log [session.dedicated]', () => {
   const level = (name: string) => requestText(1, 'logging/setLevel', { level: name });
 

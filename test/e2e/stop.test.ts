@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fixture, SERVERS, startBridge } from '../helpers/bridge.js';
 import { connectV1, connectV2 } from '../helpers/client.js';
+import { code, save, startProject, untilRolledOut } from '../helpers/project.js';
 import { call, makeClient, notification, textOf } from '../helpers/raw-http.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
@@ -51,6 +52,21 @@ it('a server that is starting is not waited for longer than a call [cli.stop]', 
   await bridge.untilSaid('starting for 60000 ms');
   bridge.signal('SIGINT');
   expect(await connecting).toContain('the bridge was stopped before the answer came.');
+  expect(await bridge.exited).toEqual(ENDED);
+  await bridge.leavesNothing();
+});
+
+it('a call on an old server is not waited for longer than any other, and that server ends too [cli.stop supervise.tree]', async () => {
+  await using project = await startProject();
+  const { bridge } = project;
+  await using client = await connectV2(bridge.url);
+  const running = client.call('wait', { ms: 600_000, name: 'old' }).catch((error: Error) => error.message);
+  await bridge.untilSaid('waiting old');
+  await save(project, code(2));
+  await untilRolledOut(project, 2);
+  expect(bridge.look()).toHaveLength(2);
+  bridge.signal('SIGINT');
+  expect(await running).toContain('the bridge was stopped before the answer came.');
   expect(await bridge.exited).toEqual(ENDED);
   await bridge.leavesNothing();
 });
