@@ -14,6 +14,7 @@ import { type Keep, openKeep } from './keep.js';
 import type { Options } from './options.js';
 import type { Project } from './project.js';
 import { type HealthFacts, healthOf } from './report/health.js';
+import { LateReporter } from './report/late.js';
 import type { Report, Reporter } from './report/report.js';
 import { specAfter } from './rollout/build-run.js';
 import { Rollout } from './rollout/rollout.js';
@@ -85,13 +86,14 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   report({ kind: 'bridge.inferred', from: code.from, hint: code.hint, debugged: code.debugged });
   const health = () => healthOf(factsOf(rooms, plan));
   const ops = { health, isReady: () => health().status === 'healthy' };
-  // What an earlier bridge has left may hold what the first server needs.
-  if (keep.children !== undefined) await reapLeft(rooms);
-  rollout.begin();
+  // Calls wait from now on for a server, and are told so; it is not started before what is in its way is gone.
+  rooms.starts.close();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
   const logged = pause(LOG_AFTER).then(async () => log.begin(await plan.makeReporter()));
   // A fault in the background ends nobody's session.
   process.on('unhandledRejection', (error) => report({ kind: 'bridge.failed', error }));
+  if (rooms.guard.hasLeft) await reapLeft(rooms);
+  beginStarts(rooms);
   const stop = makeStop(rooms);
   return {
     restart: () => rollout.force(),
@@ -104,25 +106,21 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   };
 }
 
-/** Keeps reports until there is somebody to tell: who waits for an answer does not wait for the log to be loaded. */
-class LateReporter {
-  #early: Report[] = [];
-  #tell: Reporter | undefined;
-
-  readonly report: Reporter = (report) => {
-    if (this.#tell) this.#tell(report);
-    else this.#early.push(report);
-  };
-
-  begin(tell: Reporter): void {
-    this.#tell = tell;
-    for (const report of this.#early.splice(0)) tell(report);
-  }
-}
-
-async function reapLeft({ guard, report }: Rooms): Promise<void> {
+/** What an earlier bridge has left may hold what the first server needs. */
+async function reapLeft({ guard, watch, report }: Rooms): Promise<void> {
+  // A change is taken up afterwards: it would open the gate of starts.
+  watch.pause();
   const processes = await guard.reap();
   if (processes.length > 0) report({ kind: 'bridge.reaped', processes });
+  watch.resume();
+}
+
+/** Begins the first build, which opens the gate of starts when it is done; without one it is opened now. */
+function beginStarts({ rollout, starts, registry }: Rooms): void {
+  rollout.begin();
+  if (rollout.state !== 'quiet') return;
+  starts.open(false);
+  for (const session of registry.sessions()) session.holdEnds();
 }
 
 type Found = Pick<Rooms, 'endpoint' | 'keep' | 'code' | 'report'> & { readonly spawn: Spawn };

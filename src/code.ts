@@ -73,16 +73,19 @@ export function beginBuild(
   return running;
 }
 
-export interface CodeWatch extends Pick<Watcher, 'mark' | 'close'> {
+export interface CodeWatch extends Pick<Watcher, 'mark' | 'pause' | 'resume' | 'close'> {
+  /** The user has paused it. */
   readonly isPaused: boolean;
-  /** Pauses, or resumes. */
+  /** Pauses, or resumes, for the user. */
   toggle(): void;
 }
 
 const WATCHES_NOTHING: CodeWatch = {
   isPaused: false,
-  mark: () => {},
   toggle: () => {},
+  pause: () => {},
+  resume: () => {},
+  mark: () => {},
   close: async () => {},
 };
 
@@ -114,6 +117,8 @@ export function watchCode(
       else watcher.resume();
       report({ kind: 'watch.paused', isPaused });
     },
+    pause: () => watcher.pause(),
+    resume: () => watcher.resume(),
     mark: (event) => watcher.mark(event),
     close: () => watcher.close(),
   };

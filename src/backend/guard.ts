@@ -28,6 +28,11 @@ export class Guard implements ChildGuard {
     this.#left = plan.file === undefined ? [] : readGroups(plan.file);
   }
 
+  /** An earlier bridge has left something behind, or may have. */
+  get hasLeft(): boolean {
+    return this.#left.length > 0;
+  }
+
   newMark(): string {
     this.#marks += 1;
     return `${this.#own}${this.#marks}`;

@@ -32,7 +32,7 @@ export class Starts {
   #closed = false;
   #lastDuration = 0;
 
-  /** A build is under way: what would be started now would be old in a moment. */
+  /** A build is under way, what would be started now would be old in a moment; or the bridge has just begun. */
   get closed(): boolean {
     return this.#closed;
   }

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { type BridgePlan, type BridgeProcess, fixture, startBridge } from '../helpers/bridge.js';
 import { connectV1, connectV2 } from '../helpers/client.js';
+import { makePlace, type Place } from '../helpers/place.js';
 import { findProcess, isAlive, type Process, untilGone } from '../helpers/processes.js';
+import { call, makeClient, type RawClient, textOf } from '../helpers/raw-http.js';
 import { makeTempFolder } from '../helpers/temp-folder.js';
 import { until } from '../helpers/until.js';
 
@@ -140,6 +142,66 @@ describe.skipIf(process.platform !== 'linux')('a server that is killed', () => {
     expect(next).not.toBe(leader);
   });
 });
+
+describe.skipIf(process.platform !== 'linux')('what an earlier bridge left behind', () => {
+  const LEFT = 'that an earlier bridge left behind';
+
+  it.each([
+    ['', []],
+    [', and before the first build', ['--watch', 'package.json', '--build', 'true']],
+  ])(
+    'is ended before a server is started%s, while requests are served [http.never-absent]',
+    async (_, options) => {
+      const place = await makePlace({ server: STUBBORN, options });
+      using client = makeClient(`http://127.0.0.1:${place.port}/mcp`);
+      const orphan = await leaveOrphan(place, client);
+      await using second = await place.start();
+      expect((await second.health()).sessions.total).toBe(1);
+      const reply = await client.post(call(2, 'count'));
+      expect(isAlive(orphan)).toBe(true);
+      expect(reply).toMatchObject({ status: 200, type: 'text/event-stream' });
+      expect(textOf(await reply.answer())).toBe('1');
+      expect(isAlive(orphan)).toBe(false);
+      const steps = [LEFT, 'Building', 'server started'];
+      expect(stepsOf(second, steps)).toEqual(
+        steps.filter((step) => step !== 'Building' || options.length > 0),
+      );
+    },
+  );
+
+  it('is ended before a change is taken up that comes meanwhile [watch.settle]', async () => {
+    const folder = makeTempFolder({ 'a.txt': 'one' });
+    const place = await makePlace({ server: STUBBORN, options: ['--watch', folder.at('a.txt')] });
+    using client = makeClient(`http://127.0.0.1:${place.port}/mcp`);
+    const orphan = await leaveOrphan(place, client);
+    await using second = await place.start();
+    const reply = await client.post(call(2, 'count'));
+    await second.untilSaid('Watching');
+    expect(isAlive(orphan)).toBe(true);
+    folder.write('a.txt', 'two');
+    expect(textOf(await reply.answer())).toBe('1');
+    await until(async () => (await second.health()).backend.generation === 2, 'the new code');
+    const [first] = stepsOf(second, [LEFT, 'server started', 'Changed']);
+    expect(first).toBe(LEFT);
+  });
+});
+
+/** Runs a bridge with a session of this client, and kills it so that its server stays. */
+async function leaveOrphan(place: Place, client: RawClient): Promise<Process> {
+  const bridge = await place.start();
+  await client.initialize();
+  await client.ask(call(1, 'count'));
+  const [orphan] = bridge.look();
+  process.kill((await watchdogOf(bridge)).pid, 'SIGKILL');
+  bridge.kill();
+  await bridge.exited;
+  return orphan ?? expect.unreachable();
+}
+
+/** Which of these words its log has, in its order. */
+function stepsOf({ lines }: BridgeProcess, words: readonly string[]): string[] {
+  return lines.flatMap(({ msg }) => words.filter((word) => msg.includes(word)));
+}
 
 function atLeast(size: number, processes: readonly Process[]): readonly Process[] | undefined {
   return processes.length >= size ? processes : undefined;
