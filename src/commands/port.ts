@@ -6,10 +6,8 @@ import { pathOf } from '../http/routes.js';
 import type { Options } from '../options.js';
 
 export interface PortChoice {
-  /** To be tried in order. */
+  /** To be tried in order; only one where somebody counts on it: taken means failure, not the next one. */
   readonly candidates: readonly number[];
-  /** True if somebody counts on this port: taken means failure, not the next one. */
-  readonly fixed: boolean;
   /** Where the choice comes from, to be said to the user. */
   readonly from: string;
 }
@@ -35,18 +33,16 @@ export function choosePort(
   folder: string,
   remembered: () => number | undefined = () => undefined,
 ): PortChoice {
-  if (options.port !== undefined) return { candidates: [options.port], fixed: true, from: '--port' };
+  if (options.port !== undefined) return { candidates: [options.port], from: '--port' };
   return configuredPort(readConfigs(folder), options.path) ?? lastPort(remembered()) ?? firstFree();
 }
 
 function lastPort(port: number | undefined): PortChoice | undefined {
-  return port === undefined
-    ? undefined
-    : { candidates: [port], fixed: true, from: 'the one this folder had last' };
+  return port === undefined ? undefined : { candidates: [port], from: 'the one this folder had last' };
 }
 
 function firstFree(): PortChoice {
-  return { candidates: CANDIDATES, fixed: false, from: `${FIRST} or the next free port` };
+  return { candidates: CANDIDATES, from: `${FIRST} or the next free port` };
 }
 
 /** The port of the first entry that is a loopback URL with the bridge's own path. */
@@ -55,7 +51,7 @@ export function configuredPort(configs: readonly ClientConfig[], endpoint: strin
     if (!isRecord(servers)) continue;
     for (const [name, entry] of Object.entries(servers)) {
       const port = isRecord(entry) ? loopbackPort(entry.url, endpoint) : undefined;
-      if (port) return { candidates: [port], fixed: true, from: `${file} (${name})` };
+      if (port) return { candidates: [port], from: `${file} (${name})` };
     }
   }
   return undefined;

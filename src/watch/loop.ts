@@ -107,7 +107,8 @@ function afterChange({ server, build, caught }: LoopMemory, files: Changed): Loo
     const writer = writerOf(file, after.server.rows.get(file), after.build.rows.get(file));
     if (writer) found.set(file, writer);
   }
-  // What changes although it was caught was changed by somebody else: it counts again.
+  // What the build was caught writing counts again once it changes while nothing is built: somebody else changed it. What
+  // the server was caught writing is not heard of any more, and never comes here.
   const kept = [...caught].filter(([file]) => !files.has(file));
   return { memory: { ...after, caught: new Map([...kept, ...found]) }, caught: found };
 }

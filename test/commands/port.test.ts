@@ -23,25 +23,23 @@ describe('cli.port: the port', () => {
     ['.mcp.json', 'mcpServers'],
     ['.cursor/mcp.json', 'mcpServers'],
     ['.vscode/mcp.json', 'servers'],
-  ])('is the one in %s, and fixed', (file, key) => {
+  ])('is the one in %s, and no other', (file, key) => {
     write(file, JSON.stringify({ [key]: { mine: { type: 'http', url: 'http://127.0.0.1:7001/mcp' } } }));
-    expect(choosePort(ANY, folder)).toEqual({ candidates: [7001], fixed: true, from: `${file} (mine)` });
+    expect(choosePort(ANY, folder)).toEqual({ candidates: [7001], from: `${file} (mine)` });
   });
 
   it("is the flag's, whatever the client knows", () => {
     write('.mcp.json', '{"mcpServers":{"mine":{"url":"http://127.0.0.1:7001/mcp"}}}');
     expect(choosePort({ port: 9, path: '/mcp' }, folder)).toEqual({
       candidates: [9],
-      fixed: true,
       from: '--port',
     });
     expect(choosePort({ port: 0, path: '/mcp' }, folder).candidates).toEqual([0]);
   });
 
   it('is 6272 or one of the 20 after it on first use', () => {
-    const { candidates, fixed } = choosePort(ANY, folder);
+    const { candidates } = choosePort(ANY, folder);
     expect(candidates).toEqual(Array.from({ length: 21 }, (_, i) => 6272 + i));
-    expect(fixed).toBe(false);
   });
 
   it('is found among comments and trailing commas', () => {
@@ -98,7 +96,7 @@ describe('the port of a configured URL', () => {
       { file: 'g', servers: { one: entry(1), two: entry(2) } },
       { file: 'h', servers: { three: entry(3) } },
     ];
-    expect(configuredPort(configs, '/mcp')).toEqual({ candidates: [1], fixed: true, from: 'g (one)' });
+    expect(configuredPort(configs, '/mcp')).toEqual({ candidates: [1], from: 'g (one)' });
   });
 });
 
