@@ -230,7 +230,7 @@ function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
       guard.close();
       report({
         kind: 'bridge.stopped',
-        kept: keep.folder === undefined ? undefined : [...keep.store.records()].length,
+        kept: keep.folder === undefined ? undefined : registry.size,
       });
       keep.close();
     },

@@ -87,10 +87,11 @@ export class Registry {
     return this.#sessions.values();
   }
 
-  /** How many there are: in memory, or on record only. */
+  /** How many there are: in memory, or on record only. One whose opening an earlier bridge did not live to answer is none. */
   get size(): number {
     let known = this.#sessions.size;
-    for (const { id } of this.#plan.store.records()) if (!this.#sessions.has(id)) known += 1;
+    for (const { id, revision } of this.#plan.store.records())
+      if (revision !== undefined && !this.#sessions.has(id)) known += 1;
     return known;
   }
 

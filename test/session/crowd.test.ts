@@ -1,5 +1,8 @@
 // Many sessions and few servers, much time and little memory: who sleeps, who waits, who is forgotten, and who is made again.
 import { describe, expect, test, vi } from 'vitest';
+import { requestLineOf, requestText } from '../../src/protocol/jsonrpc.js';
+import { newRecord } from '../../src/session/record.js';
+import { MemoryStore } from '../../src/store/memory.js';
 import { mcpServer, silent } from '../helpers/fake-child.js';
 import { settle } from '../helpers/session.js';
 import { IDLE, NEWEST, TAG, Town, TTL } from '../helpers/town.js';
@@ -256,6 +259,15 @@ describe('the news that the code is broken', () => {
     await settle();
     expect(town.children.all).toHaveLength(2);
   });
+});
+
+test('one whose opening an earlier bridge did not live to answer is not counted [http.health]', async () => {
+  const store = new MemoryStore();
+  const line = requestLineOf(requestText(0, 'initialize', { protocolVersion: NEWEST, capabilities: {} }));
+  store.save(newRecord(`${TAG}half`, line));
+  store.save({ ...newRecord(`${TAG}whole`, line), revision: NEWEST });
+  await using town = new Town({ store });
+  expect(town.registry.size).toBe(1);
 });
 
 describe('time', () => {
