@@ -9,6 +9,7 @@ import { runsOnce, type WaitingFor } from '../session/failures.js';
 import type { Standing } from '../session/plan.js';
 import type { Session } from '../session/session.js';
 import type { Build, BuildResult } from './build.js';
+import { Builds } from './builds.js';
 import { buildFailed, newcomerFailed } from './failures.js';
 import { type Replace, Roll } from './roll.js';
 import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rolloutStep } from './state.js';
@@ -52,13 +53,8 @@ export class Rollout {
   readonly #whenCalm: (() => void)[] = [];
   /** Why the newest code does not run: what calls are told, unless old code may serve them. */
   #failure: CallFailure | undefined;
-  #build: Build | undefined;
-  #lastBuild: BuildResult | undefined;
+  readonly #builds: Builds | undefined;
   #isFirst = true;
-  /** Builds whose processes are not gone. */
-  readonly #alive = new Set<Build>();
-  #ending: Promise<unknown> = Promise.resolve();
-  #builds = 0;
   #isClosed = false;
   /** The newest one. */
   #roll: Roll | undefined;
@@ -71,6 +67,7 @@ export class Rollout {
   constructor(plan: RolloutPlan) {
     this.#plan = plan;
     this.#replace = plan.replace;
+    this.#builds = plan.build && new Builds(plan.build.begin);
   }
 
   get state(): RolloutState['name'] {
@@ -88,7 +85,7 @@ export class Rollout {
   }
 
   get lastBuild(): BuildResult | undefined {
-    return this.#lastBuild;
+    return this.#builds?.last;
   }
 
   /** What sessions that are opened or woken now must know. */
@@ -130,14 +127,13 @@ export class Rollout {
   /** Ends the build that runs; resolves when its processes are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#build = undefined;
     this.#roll?.cancel();
-    await Promise.all([...this.#alive].map((build) => build.cancel()));
+    await this.#builds?.close();
   }
 
   /** Kills the build that runs, now and synchronously. */
   kill(): void {
-    for (const build of this.#alive) build.kill();
+    this.#builds?.kill();
   }
 
   #input(input: RolloutInput): void {
@@ -156,7 +152,7 @@ export class Rollout {
       case 'build':
         return void this.#runBuild();
       case 'cancel-build':
-        return this.#cancelBuild();
+        return this.#builds?.cancel();
       case 'roll':
         return void this.#rollOut();
       case 'cancel-roll':
@@ -196,12 +192,6 @@ export class Rollout {
     for (const resolve of this.#whenCalm.splice(0)) resolve();
   }
 
-  #cancelBuild(): void {
-    const build = this.#build;
-    this.#build = undefined;
-    if (build) this.#ending = Promise.all([this.#ending, build.cancel()]);
-  }
-
   #refuse(): void {
     this.#calm();
     // What runs from now on runs without a build: what mends it is a change.
@@ -219,22 +209,9 @@ export class Rollout {
     this.#beganAt = performance.now();
     this.#failure = undefined;
     report({ kind: 'rollout.began', paths: this.#paths });
-    if (!build) return this.#input('built');
-    this.#builds += 1;
-    const turn = this.#builds;
-    // One build at a time: two would write the same files.
-    await this.#ending;
-    if (turn !== this.#builds || this.#isClosed) return;
-    report({ kind: 'build.began', command: build.name });
-    const running = build.begin();
-    this.#build = running;
-    this.#alive.add(running);
-    const result = await running.done;
-    this.#alive.delete(running);
-    // A later change has taken its place.
-    if (this.#build !== running) return;
-    this.#build = undefined;
-    this.#lastBuild = result;
+    if (!build || !this.#builds) return this.#input('built');
+    const result = await this.#builds.run(() => report({ kind: 'build.began', command: build.name }));
+    if (!result) return;
     report({ kind: 'build.ended', result, isOldServed: this.#isOldServed });
     if (!result.ok) this.#failure = buildFailed(build.name, result);
     this.#input(result.ok ? 'built' : 'build-failed');
@@ -242,7 +219,7 @@ export class Rollout {
 
   async #rollOut(): Promise<void> {
     const { generations, starts, sessions, report } = this.#plan;
-    const spec = this.#plan.specAfter(this.#lastBuild);
+    const spec = this.#plan.specAfter(this.lastBuild);
     if (this.#isFirst) generations.begin(spec);
     else generations.advance(spec);
     this.#isFirst = false;
