@@ -9,7 +9,7 @@ import { Starts } from './backend/starts.js';
 import type { StartBackend } from './backend/supervisor.js';
 import { beginBuild, type Code, type CodeWatch, codeOf, lookAt, watchCode } from './code.js';
 import { type Endpoint, type ListenPlan, listen } from './http/endpoint.js';
-import { makeHandler, refuseAll } from './http/routes.js';
+import { makeHandler } from './http/routes.js';
 import { type Keep, openKeep } from './keep.js';
 import type { Options } from './options.js';
 import type { Project } from './project.js';
@@ -19,6 +19,7 @@ import type { Report, Reporter } from './report/report.js';
 import { specAfter } from './rollout/build-run.js';
 import { Rollout } from './rollout/rollout.js';
 import { Registry } from './session/registry.js';
+import { makeStop, type Stop } from './stop.js';
 
 export interface BridgePlan {
   readonly options: Options;
@@ -34,17 +35,11 @@ export interface BridgePlan {
   readonly announce: (url: string, report: Reporter) => void;
 }
 
-export interface Bridge {
+export interface Bridge extends Stop {
   /** A rollout without a change. */
   restart(): void;
   /** Changes are noted and not taken up; called again, they are. */
   pause(): void;
-  /** Stops: waits up to `drain` ms for the calls in flight, then ends every stream and every process. */
-  close(drain: number): Promise<void>;
-  /** Ends every wait of `close`. */
-  hasten(): void;
-  /** Kills every process, now and synchronously. */
-  kill(): void;
 }
 
 interface Rooms {
@@ -62,9 +57,6 @@ interface Rooms {
 
 /** Who waits for a server when the bridge begins to serve does not wait for the log to be loaded too (ms). */
 const LOG_AFTER = 30;
-
-/** How often a stop looks whether calls are still in flight (ms). */
-const DRAIN_POLL = 50;
 
 /** Listens, and makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
@@ -100,7 +92,8 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
     pause: () => watch.toggle(),
     ...stop,
     close: async (drain) => {
-      await logged;
+      // What it is told must be seen; a log that cannot be loaded keeps nobody from stopping.
+      await logged.catch(() => {});
       await stop.close(drain);
     },
   };
@@ -195,55 +188,6 @@ function factsOf(
     isPaused: watch.isPaused,
     lastBuild: rollout.lastBuild,
     watched: code.watch,
-  };
-}
-
-function makeStop(rooms: Rooms): Pick<Bridge, 'close' | 'hasten' | 'kill'> {
-  const { keep, registry, endpoint, rollout, watch, guard, report } = rooms;
-  let hastened = false;
-  // A client that is not connected yet has no call to lose.
-  const running = () =>
-    [...registry.sessions()].reduce(
-      (sum, { state, jobs }) => sum + (state === 'initializing' ? 0 : jobs.running),
-      0,
-    );
-  const drained = async (deadline: number) => {
-    while (running() > 0 && !hastened && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL));
-    }
-  };
-  return {
-    close: async (drain) => {
-      report({ kind: 'bridge.stopping', running: running() });
-      registry.beginClosing();
-      // Who connects from now on waits for the next bridge.
-      if (endpoint.isHandedOver) endpoint.stopListening();
-      const ended = Promise.all([watch.close(), rollout.close()]);
-      await drained(performance.now() + drain);
-      endpoint.stopListening();
-      endpoint.serve(refuseAll);
-      registry.shutdown();
-      if (hastened) for (const supervisor of registry.supervisors()) supervisor.hasten();
-      await Promise.all(registry.supervisors().map((supervisor) => supervisor.emptied()));
-      await ended;
-      await endpoint.close();
-      guard.close();
-      report({
-        kind: 'bridge.stopped',
-        kept: keep.folder === undefined ? undefined : registry.size,
-      });
-      keep.close();
-    },
-    hasten: () => {
-      hastened = true;
-      rollout.kill();
-      for (const supervisor of registry.supervisors()) supervisor.hasten();
-    },
-    kill: () => {
-      rollout.kill();
-      for (const supervisor of registry.supervisors()) supervisor.kill();
-      keep.close();
-    },
   };
 }
 

@@ -1,5 +1,5 @@
 // What is left of clients that are gone: their streams are read to the end, their sessions ended, and stay ended.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../helpers/until.js';
 import type { BridgeLives } from './bridge-lives.js';
 import type { ChaosClient } from './clients.js';
 import type { Exchange } from './history.js';
@@ -45,20 +45,15 @@ export class Undertaker {
     if (!session) return;
     const opening = this.#exchanges.filter((each) => each.session === session);
     if (opening.some(isOpened)) await this.end(session);
-    else await this.#statusOf('DELETE', { 'Mcp-Session-Id': session });
+    else await this.#ask('DELETE', { 'Mcp-Session-Id': session });
   }
 
   async end(session: string): Promise<void> {
     const headers = { 'Mcp-Session-Id': session };
-    for (let attempt = 1; ; attempt += 1) {
-      await this.#bridge.whenUp();
-      const status = await this.#statusOf('DELETE', headers);
-      if (status === undefined) continue;
-      // The one before may have been heard, though its answer was not.
-      if (status === 200 || (status === 404 && attempt > 1)) break;
+    const { status, attempts } = await this.#ask('DELETE', headers);
+    // The one before may have been heard, though its answer was not.
+    if (status !== 200 && !(status === 404 && attempts > 1))
       this.#complaints.push(`DELETE of ${session}: ${status}`);
-      break;
-    }
     this.#ended.push(session);
     await this.#look(session);
   }
@@ -75,21 +70,20 @@ export class Undertaker {
       Accept: 'application/json, text/event-stream',
     };
     const body = JSON.stringify({ jsonrpc: '2.0', id: 'ended', method: 'ping' });
-    for (;;) {
-      await this.#bridge.whenUp();
-      const status = await this.#statusOf('POST', headers, body);
-      if (status === undefined) continue;
-      if (status !== 404) this.#complaints.push(`${session} was ended, and answers with ${status}`);
-      return;
-    }
+    const { status } = await this.#ask('POST', headers, body);
+    if (status !== 404) this.#complaints.push(`${session} was ended, and answers with ${status}`);
   }
 
-  async #statusOf(
+  /** Asks until there is an answer: the bridge may be killed before. */
+  async #ask(
     method: string,
     headers: Record<string, string>,
     body?: string,
-  ): Promise<number | undefined> {
-    try {
+  ): Promise<{ status: number; attempts: number }> {
+    let attempts = 0;
+    const attempt = async () => {
+      await this.#bridge.whenUp();
+      attempts += 1;
       const response = await fetch(this.#bridge.url, {
         method,
         headers,
@@ -97,10 +91,9 @@ export class Undertaker {
       });
       await response.text();
       return response.status;
-    } catch {
-      await sleep(20);
-      return undefined;
-    }
+    };
+    const status = await until(attempt, `an answer to ${method}`, { every: 20 });
+    return { status, attempts };
   }
 
   /** The last events of streams whose requests have no answer. */
@@ -119,19 +112,18 @@ export class Undertaker {
   /** Reads a stream after that event, to its end, or until nothing comes. */
   async #read(wire: Wire, session: string, last: string): Promise<void> {
     const headers = { 'Mcp-Session-Id': session, 'Last-Event-ID': last, Accept: 'text/event-stream' };
-    const deadline = performance.now() + READ_DEADLINE;
-    while (performance.now() < deadline) {
+    const attempt = async () => {
       await this.#bridge.whenUp();
       const leave = new AbortController();
       try {
         const response = await wire.fetch(this.#bridge.url, { headers, signal: leave.signal });
         const timer = setTimeout(() => leave.abort(), SILENCE);
         for await (const _ of response.body ?? []) timer.refresh();
-        return;
+        return true;
       } catch {
-        if (leave.signal.aborted) return;
-        await sleep(50);
+        return leave.signal.aborted;
       }
-    }
+    };
+    await until(attempt, 'the rest of a stream', { most: READ_DEADLINE, every: 50 }).catch(() => {});
   }
 }

@@ -143,7 +143,7 @@ make: *** [Makefile:3: a.o] Error 1`);
 b.c:2:20: warning: unused variable ‘q’ [-Wunused-variable]
     2 | int main(void){int q; return f();}
       |                    ^
-/usr/bin/ld: /tmp/cc8z4XoW.o: in function \`main':
+ld: cc8z4XoW.o: in function \`main':
 b.c:(.text+0x5): undefined reference to \`f'
 collect2: error: ld returned 1 exit status`;
     expect(errorsOf(output)).toBe(output.split('\n').slice(4).join('\n'));

@@ -130,7 +130,7 @@ describe('what of a cargo project is watched', () => {
     ];
     const facts = {
       ...ONE,
-      target: '/tmp/t',
+      target: '/built',
       packages: [crate('app', APP, { targets })],
       configs: [`${APP}/.cargo/config.toml`],
     };
@@ -139,9 +139,9 @@ describe('what of a cargo project is watched', () => {
     );
     expect(watch('cargo run', facts)).toEqual([`${APP}/src`, `${APP}/lib/deep`, ...files]);
     expect(watch('cargo run --example ex', facts)).toContain(`${APP}/examples`);
-    expect(inferWords(['cargo', 'run'], facts).never).toEqual(['/tmp/t']);
+    expect(inferWords(['cargo', 'run'], facts).never).toEqual(['/built']);
     expect(inferWords(['cargo', 'run', '--target-dir', 'out'], facts).never).toEqual([
-      '/tmp/t',
+      '/built',
       `${APP}/out`,
     ]);
   });

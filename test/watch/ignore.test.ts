@@ -114,7 +114,7 @@ describe('who wins', () => {
       gitignore: true,
     };
     const never = (plan.never ?? []).map(at);
-    const scope = makeScope({ ...full, ...plan, never }, '/home/nobody');
+    const scope = makeScope({ ...full, ...plan, never }, '/nobody');
     return files.filter((file) => scope.isWanted(at(file)));
   }
 
@@ -241,13 +241,13 @@ describe('a glob', () => {
 
 describe('a root', () => {
   test.each([
-    ['/', '/home/a', true],
-    ['/home', '/home/a', true],
-    ['/home/a', '/home/a', true],
-    ['/home/a/', '/home/a', true],
-    ['/home/a/project', '/home/a', false],
-    ['/home/ab', '/home/a', false],
-    ['/srv', '/home/a', false],
+    ['/', '/users/a', true],
+    ['/users', '/users/a', true],
+    ['/users/a', '/users/a', true],
+    ['/users/a/', '/users/a', true],
+    ['/users/a/project', '/users/a', false],
+    ['/users/ab', '/users/a', false],
+    ['/srv', '/users/a', false],
     ['/srv', '', false],
     ['C:\\', 'C:\\Users\\a', true],
     ['d:\\', 'C:\\Users\\a', true],
