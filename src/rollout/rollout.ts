@@ -11,6 +11,7 @@ import type { Session } from '../session/session.js';
 import type { Build, BuildResult } from './build.js';
 import { Builds } from './builds.js';
 import { buildFailed, newcomerFailed } from './failures.js';
+import { Newest } from './newest.js';
 import { type Replace, Roll } from './roll.js';
 import { QUIET, type RolloutEffect, type RolloutInput, type RolloutState, rolloutStep } from './state.js';
 
@@ -42,17 +43,11 @@ export interface RolloutPlan {
   readonly report: (report: RolloutReport) => void;
 }
 
-const CALM = Promise.resolve();
-
 export class Rollout {
   readonly #plan: RolloutPlan;
   #state: RolloutState = QUIET;
   #replace: Replace;
-  #changing = false;
-  /** What waits until nothing changes any more. */
-  readonly #whenCalm: (() => void)[] = [];
-  /** Why the newest code does not run: what calls are told, unless old code may serve them. */
-  #failure: CallFailure | undefined;
+  readonly #newest: Newest;
   readonly #builds: Builds | undefined;
   #isFirst = true;
   #isClosed = false;
@@ -67,6 +62,7 @@ export class Rollout {
   constructor(plan: RolloutPlan) {
     this.#plan = plan;
     this.#replace = plan.replace;
+    this.#newest = new Newest(plan.options.serveOld);
     this.#builds = plan.build && new Builds(plan.build.begin);
   }
 
@@ -81,7 +77,7 @@ export class Rollout {
 
   /** The newest code does not build, or does not start. */
   get isBroken(): boolean {
-    return this.#failure !== undefined && !this.#changing;
+    return this.#newest.isBroken;
   }
 
   get lastBuild(): BuildResult | undefined {
@@ -90,9 +86,8 @@ export class Rollout {
 
   /** What sessions that are opened or woken now must know. */
   readonly standing = (): Standing => ({
-    changing: this.#changing && this.#plan.options.serveOld !== 'always',
-    // While a change is on its way, calls wait for what it brings.
-    refusal: this.#isOldServed || this.#changing ? undefined : this.#failure,
+    changing: this.#newest.isAwaited,
+    refusal: this.#newest.refusal,
     waitingFor: this.#waitingFor(),
   });
 
@@ -165,16 +160,16 @@ export class Rollout {
   }
 
   #hold(): void {
-    this.#changing = true;
+    this.#newest.changes();
     this.#plan.starts.close();
-    if (this.#plan.options.serveOld === 'always') return;
+    if (!this.#newest.isAwaited) return;
     for (const session of this.#plan.sessions()) session.holdBegins();
   }
 
   #release(): void {
-    this.#failure = undefined;
+    this.#newest.mends();
     this.#plan.starts.open(false);
-    this.#calm();
+    this.#newest.calms();
     for (const session of this.#plan.sessions()) {
       if (this.#roll) this.#roll.letGo(session);
       else session.holdEnds();
@@ -183,21 +178,17 @@ export class Rollout {
 
   #resumeRoll(): void {
     this.#plan.starts.open(false);
-    this.#calm();
+    this.#newest.calms();
     this.#roll?.resume(this.#plan.sessions());
   }
 
-  #calm(): void {
-    this.#changing = false;
-    for (const resolve of this.#whenCalm.splice(0)) resolve();
-  }
-
   #refuse(): void {
-    this.#calm();
+    this.#newest.calms();
     // What runs from now on runs without a build: what mends it is a change.
     this.#isFirst = false;
+    const { refusal } = this.#newest;
     for (const session of this.#plan.sessions()) {
-      if (!this.#isOldServed && this.#failure) session.refuseCalls(this.#failure);
+      if (refusal) session.refuseCalls(refusal);
       else session.holdEnds();
     }
     // Last: who gets the place of one that was refused is told in a moment too.
@@ -207,13 +198,13 @@ export class Rollout {
   async #runBuild(): Promise<void> {
     const { build, report } = this.#plan;
     this.#beganAt = performance.now();
-    this.#failure = undefined;
+    this.#newest.mends();
     report({ kind: 'rollout.began', paths: this.#paths });
     if (!build || !this.#builds) return this.#input('built');
     const result = await this.#builds.run(() => report({ kind: 'build.began', command: build.name }));
     if (!result) return;
-    report({ kind: 'build.ended', result, isOldServed: this.#isOldServed });
-    if (!result.ok) this.#failure = buildFailed(build.name, result);
+    report({ kind: 'build.ended', result, isOldServed: this.#newest.isOldServed });
+    if (!result.ok) this.#newest.fails(buildFailed(build.name, result));
     this.#input(result.ok ? 'built' : 'build-failed');
   }
 
@@ -224,7 +215,7 @@ export class Rollout {
     else generations.advance(spec);
     this.#isFirst = false;
     starts.open(true);
-    this.#calm();
+    this.#newest.calms();
     const { number: generation } = generations.current;
     const roll = this.#makeRoll(generation);
     this.#roll = roll;
@@ -245,15 +236,15 @@ export class Rollout {
         if (this.#replace === 'start-first') report({ kind: 'rollout.exclusive', late });
         this.#replace = 'stop-first';
       },
-      isHolding: () => this.#changing,
-      whenCalm: () => (this.#changing ? new Promise((resolve) => this.#whenCalm.push(resolve)) : CALM),
-      refusalOf: (exit) => (this.#isOldServed ? undefined : this.#failureOf(exit)),
+      isHolding: () => this.#newest.isChanging,
+      whenCalm: () => this.#newest.whenCalm(),
+      refusalOf: (exit) => (this.#newest.isOldServed ? undefined : this.#failureOf(exit)),
     });
   }
 
   #failed(exit: Exit): void {
-    this.#failure = this.#failureOf(exit);
-    this.#plan.report({ kind: 'rollout.failed', exit, isOldServed: this.#isOldServed });
+    this.#newest.fails(this.#failureOf(exit));
+    this.#plan.report({ kind: 'rollout.failed', exit, isOldServed: this.#newest.isOldServed });
     this.#input('roll-failed');
   }
 
@@ -264,11 +255,7 @@ export class Rollout {
   #waitingFor(): WaitingFor | undefined {
     const { build } = this.#plan;
     if (this.isBuilding && build) return { what: 'still building', why: `${build.name}, ${this.#cause}` };
-    return this.#changing ? { what: 'files are still changing', why: `${this.#touched} changed` } : undefined;
-  }
-
-  /** The newest code is broken, and the old one serves. */
-  get #isOldServed(): boolean {
-    return this.#plan.options.serveOld !== 'never';
+    if (!this.#newest.isChanging) return undefined;
+    return { what: 'files are still changing', why: `${this.#touched} changed` };
   }
 }
