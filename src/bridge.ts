@@ -122,8 +122,6 @@ function makeRooms(plan: BridgePlan, found: Found): Rooms {
   const { options, spec } = plan;
   const { keep, code, spawn, report } = found;
   const guard = new Guard({ mark: keep.mark, file: keep.children });
-  // A session that is on record will want a server in a moment.
-  if (hasAny(keep.store.records())) guard.arm();
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.
@@ -189,10 +187,6 @@ function factsOf(
     lastBuild: rollout.lastBuild,
     watched: code.watch,
   };
-}
-
-function hasAny(items: Iterable<unknown>): boolean {
-  return items[Symbol.iterator]().next().done !== true;
 }
 
 function urlHost(host: string): string {

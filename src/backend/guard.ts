@@ -38,17 +38,12 @@ export class Guard implements ChildGuard {
     return `${this.#own}${this.#marks}`;
   }
 
-  arm(): void {
-    this.#watchdog.arm();
-  }
-
   add(pid: number, command: string): void {
-    this.#groups.set(pid, undefined);
-    this.#watchdog.set([...this.#groups.keys()]);
     const startedAt = this.#plan.file === undefined ? undefined : startOf(pid);
-    if (startedAt === undefined) return;
-    this.#groups.set(pid, { pid, startedAt, command });
-    this.#write();
+    this.#groups.set(pid, startedAt === undefined ? undefined : { pid, startedAt, command });
+    // Written down first: the first watchdog takes a while to start, which the server needs to start itself.
+    if (startedAt !== undefined) this.#write();
+    this.#watchdog.set([...this.#groups.keys()]);
   }
 
   remove(pid: number): void {

@@ -22,32 +22,30 @@ const NAME = 'mcp-bridge-watchdog';
 
 export class Watchdog {
   #child: ChildProcess | undefined;
-  #line = '';
   #isClosed = false;
 
-  /** Starts it if it does not run: the first time, or after somebody has ended it. */
-  arm(): void {
-    if (this.#child || this.#isClosed || process.platform === 'win32') return;
-    try {
-      this.#child = this.#start();
-      this.#write();
-    } catch {
-      // Nothing can be started now; what needs it will hardly start either.
-    }
-  }
-
-  /** The groups that are to be ended with the bridge, by the numbers of their leaders. */
+  /** The groups that are to be ended with the bridge, by the numbers of their leaders; starts it if it does not run. */
   set(groups: readonly number[]): void {
     // A group of 0 would be the watchdog's own, and one of 1 all that there is.
-    this.#line = groups.filter((group) => group > 1).join(' ');
-    if (this.#line !== '') this.arm();
-    this.#write();
+    const line = groups.filter((group) => group > 1).join(' ');
+    if (line !== '') this.#arm();
+    this.#child?.stdin?.write(`${line}\n`);
   }
 
   /** It ends, and with it what is still on its list. */
   close(): void {
     this.#isClosed = true;
     this.#child?.stdin?.end();
+  }
+
+  /** The first time, and after somebody has ended it. */
+  #arm(): void {
+    if (this.#child || this.#isClosed || process.platform === 'win32') return;
+    try {
+      this.#child = this.#start();
+    } catch {
+      // With the next change it is tried again.
+    }
   }
 
   #start(): ChildProcess {
@@ -65,9 +63,5 @@ export class Watchdog {
     child.stdin?.on('error', drop);
     if (child.stdin instanceof Socket) child.stdin.unref();
     return child;
-  }
-
-  #write(): void {
-    this.#child?.stdin?.write(`${this.#line}\n`);
   }
 }

@@ -44,6 +44,8 @@ export interface Watcher {
 
 /** Files and folders that are asked for by name are looked at so often, whatever is heard of them (ms). */
 const CHECK = 500;
+/** Who waits for a server when the bridge begins to serve does not wait for events to be opened too (ms). */
+const OPEN_AFTER = 30;
 /** So long a batch waits for events over folders that were replaced (ms). */
 const REOPEN = 500;
 
@@ -113,6 +115,7 @@ export class FileWatcher implements Watcher {
     try {
       const before = await this.#feed.list();
       this.#prints.begin(before);
+      await sleep(OPEN_AFTER, undefined, { signal: this.#life.signal });
       const now = await this.#feed.follow(before);
       if (this.#life.signal.aborted) return;
       this.#learnPlaces();
@@ -121,7 +124,7 @@ export class FileWatcher implements Watcher {
       this.#checks = setInterval(() => this.#check(), CHECK).unref();
       void this.#prints.fill(this.#life.signal);
     } catch (error) {
-      this.#doors.report({ kind: 'watch.failed', error });
+      if (!this.#life.signal.aborted) this.#doors.report({ kind: 'watch.failed', error });
     }
   }
 

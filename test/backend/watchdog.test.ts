@@ -83,15 +83,14 @@ onLinux('is started when it is needed, once, and again if somebody has ended it'
   const watchdog = start();
   watchdog.set([]);
   expect(watchdogs()).toEqual([]);
-  watchdog.arm();
-  watchdog.arm();
   const { pid, child } = await startGroup(FOR_EVER);
+  watchdog.set([pid]);
   watchdog.set([pid]);
   const [shell, ...others] = watchdogs();
   expect(others).toEqual([]);
   process.kill(shell?.pid ?? expect.fail('there is none'), 'SIGKILL');
   const again = await until(() => {
-    watchdog.arm();
+    watchdog.set([pid]);
     return watchdogs().find((one) => one.pid !== shell?.pid);
   }, 'the next watchdog');
   const end = once(child, 'exit');
@@ -101,16 +100,15 @@ onLinux('is started when it is needed, once, and again if somebody has ended it'
 });
 
 onLinux('neither hears polite signals nor keeps its parent', async () => {
+  const { pid, child } = await startGroup(FOR_EVER);
   const before = process.getActiveResourcesInfo();
   const watchdog = start();
-  watchdog.arm();
+  watchdog.set([pid]);
   await until(() => watchdogs().length === 1, 'the watchdog');
   // What keeps this process running is what kept it before.
   expect(process.getActiveResourcesInfo().filter((name) => /Pipe|Process/.test(name))).toEqual(
     before.filter((name) => /Pipe|Process/.test(name)),
   );
-  const { pid, child } = await startGroup(FOR_EVER);
-  watchdog.set([pid]);
   const [shell] = watchdogs();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(shell?.pid ?? 0, signal);
   const end = once(child, 'exit');

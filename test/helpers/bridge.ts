@@ -1,7 +1,7 @@
 // The real program as a process: started, listened to, ended; and nothing of it may be left behind.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,10 +15,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/mcp-bridge.js`;
 /** Where the fixture servers are. */
 export const SERVERS = `${ROOT}fixtures/servers`;
-
-/** Where bridges keep what outlives them; removed with the process of the tests. */
-const STATES = mkdtempSync(path.join(os.tmpdir(), 'mcp-bridge-states-'));
-process.once('exit', () => rmSync(STATES, { recursive: true, force: true }));
 
 const START_DEADLINE = 15_000;
 const STOP_DEADLINE = 15_000;
@@ -268,7 +264,11 @@ function start(words: readonly string[], { env = {}, cwd = ROOT, leads = false }
   return spawn(process.execPath, [BIN, ...words], {
     cwd,
     // What one bridge keeps is not for another one, unless the test says so.
-    env: { ...Object.fromEntries(inherited), XDG_STATE_HOME: mkdtempSync(`${STATES}/`), ...env },
+    env: {
+      ...Object.fromEntries(inherited),
+      XDG_STATE_HOME: mkdtempSync(path.join(os.tmpdir(), 'state-')),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: leads,
   });
