@@ -55,8 +55,8 @@ interface Rooms {
   readonly report: Reporter;
 }
 
-/** Who waits for a server when the bridge begins to serve does not wait for the log to be loaded too (ms). */
-const LOG_AFTER = 30;
+/** Who waits for a server when the bridge begins to serve does not wait for what can come later (ms). */
+const REST_AFTER = 30;
 
 /** Listens, and makes the rooms. Throws a BridgeError if it cannot listen. */
 export async function startBridge(plan: BridgePlan): Promise<Bridge> {
@@ -81,7 +81,11 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   // Calls wait from now on for a server, and are told so; it is not started before what is in its way is gone.
   rooms.starts.close();
   endpoint.serve(makeHandler({ registry: rooms.registry, ops, options: plan.options, report }));
-  const logged = pause(LOG_AFTER).then(async () => log.begin(await plan.makeReporter()));
+  const logged = pause(REST_AFTER).then(async () => {
+    // A session that is on record will want a server in a while.
+    if (hasAny(keep.store.records())) rooms.guard.arm();
+    log.begin(await plan.makeReporter());
+  });
   // A fault in the background ends nobody's session.
   process.on('unhandledRejection', (error) => report({ kind: 'bridge.failed', error }));
   if (rooms.guard.hasLeft) await reapLeft(rooms);
@@ -187,6 +191,10 @@ function factsOf(
     lastBuild: rollout.lastBuild,
     watched: code.watch,
   };
+}
+
+function hasAny(items: Iterable<unknown>): boolean {
+  return items[Symbol.iterator]().next().done !== true;
 }
 
 function urlHost(host: string): string {

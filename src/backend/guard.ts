@@ -38,6 +38,11 @@ export class Guard implements ChildGuard {
     return `${this.#own}${this.#marks}`;
   }
 
+  /** A server will be started soon: what is needed then takes a while to start itself. */
+  arm(): void {
+    this.#watchdog.arm();
+  }
+
   add(pid: number, command: string): void {
     const startedAt = this.#plan.file === undefined ? undefined : startOf(pid);
     this.#groups.set(pid, startedAt === undefined ? undefined : { pid, startedAt, command });

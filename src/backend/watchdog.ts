@@ -24,11 +24,21 @@ export class Watchdog {
   #child: ChildProcess | undefined;
   #isClosed = false;
 
-  /** The groups that are to be ended with the bridge, by the numbers of their leaders; starts it if it does not run. */
+  /** Starts it if it does not run: the first time, or after somebody has ended it. */
+  arm(): void {
+    if (this.#child || this.#isClosed || process.platform === 'win32') return;
+    try {
+      this.#child = this.#start();
+    } catch {
+      // With the next change it is tried again.
+    }
+  }
+
+  /** The groups that are to be ended with the bridge, by the numbers of their leaders. */
   set(groups: readonly number[]): void {
     // A group of 0 would be the watchdog's own, and one of 1 all that there is.
     const line = groups.filter((group) => group > 1).join(' ');
-    if (line !== '') this.#arm();
+    if (line !== '') this.arm();
     this.#child?.stdin?.write(`${line}\n`);
   }
 
@@ -36,16 +46,6 @@ export class Watchdog {
   close(): void {
     this.#isClosed = true;
     this.#child?.stdin?.end();
-  }
-
-  /** The first time, and after somebody has ended it. */
-  #arm(): void {
-    if (this.#child || this.#isClosed || process.platform === 'win32') return;
-    try {
-      this.#child = this.#start();
-    } catch {
-      // With the next change it is tried again.
-    }
   }
 
   #start(): ChildProcess {
