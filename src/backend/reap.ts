@@ -1,6 +1,12 @@
 // Ends what an earlier bridge left behind: what carries its mark, and the groups that it wrote down.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandOf, type ProcessEntry, readProcesses, withDescendants } from '../system/processes.js';
+import {
+  commandOf,
+  isRunning,
+  type ProcessEntry,
+  readProcesses,
+  withDescendants,
+} from '../system/processes.js';
 import { startOf } from '../system/started.js';
 import type { Group } from './groups.js';
 import { isTreeGone, signalEach, signalTree, type TreeSignal } from './kill.js';
@@ -35,6 +41,7 @@ class Reaping {
   readonly #plan: ReapPlan;
   readonly #groups: readonly number[];
   readonly #reaped = new Map<number, Reaped>();
+  readonly #strays = new Map<number, ProcessEntry>();
 
   constructor(plan: ReapPlan) {
     this.#plan = plan;
@@ -62,16 +69,23 @@ class Reaping {
       const fresh = strays.filter(({ pid, group }) => !signalled.has(pid) && !this.#groups.includes(group));
       signalEach(pidsOf(fresh), signal);
       for (const { pid } of fresh) signalled.add(pid);
-      if (strays.length === 0 && this.#groups.every((group) => isTreeGone(group))) return true;
+      if (strays.length === 0 && this.#isGone()) return true;
       if (performance.now() >= deadline) return false;
       await sleep(wait);
     }
   }
 
   #note(strays: readonly ProcessEntry[]): void {
-    for (const { pid } of strays) {
+    for (const stray of strays) {
+      const { pid } = stray;
+      this.#strays.set(pid, stray);
       if (!this.#reaped.has(pid)) this.#reaped.set(pid, { pid, command: commandOf(pid) });
     }
+  }
+
+  /** What is ending has no environment any more, and with it no mark, while it still has its ports. */
+  #isGone(): boolean {
+    return this.#groups.every((group) => isTreeGone(group)) && ![...this.#strays.values()].some(isRunning);
   }
 }
 
