@@ -55,6 +55,7 @@ export class ChildBackend implements Backend {
     this.generation = plan.number;
     const { spec, guard } = plan;
     const mark = guard?.newMark();
+    guard?.arm();
     const child = plan.spawn(withMark(spec, mark));
     this.pid = child.pid;
     this.#tree = new Tree({ pid: child.pid, command: spec.command, mark, guard });

@@ -38,17 +38,17 @@ export class Guard implements ChildGuard {
     return `${this.#own}${this.#marks}`;
   }
 
-  /** A server will be started soon: what is needed then takes a while to start itself. */
   arm(): void {
     this.#watchdog.arm();
   }
 
   add(pid: number, command: string): void {
-    const startedAt = this.#plan.file === undefined ? undefined : startOf(pid);
-    this.#groups.set(pid, startedAt === undefined ? undefined : { pid, startedAt, command });
-    // Written down first: the first watchdog takes a while to start, which the server needs to start itself.
-    if (startedAt !== undefined) this.#write();
+    this.#groups.set(pid, undefined);
     this.#watchdog.set([...this.#groups.keys()]);
+    const startedAt = this.#plan.file === undefined ? undefined : startOf(pid);
+    if (startedAt === undefined) return;
+    this.#groups.set(pid, { pid, startedAt, command });
+    this.#write();
   }
 
   remove(pid: number): void {

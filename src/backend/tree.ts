@@ -8,6 +8,8 @@ import { findMarked } from './marks.js';
 export interface ChildGuard {
   /** A mark for one backend, by which what it starts is found wherever it goes. */
   newMark(): string;
+  /** To be called before something is spawned. */
+  arm(): void;
   /** The leader of a group; to be called right after it was spawned. */
   add(pid: number, command: string): void;
   /** The group is gone, and its number may be another's. */

@@ -102,6 +102,7 @@ class BuildRun {
     this.#plan = plan;
     this.#doors = doors;
     const { command, shell } = plan;
+    doors.guard?.arm();
     this.#child = doors.spawn({ command, cwd: doors.cwd, env: { ...doors.env, ...plan.env }, shell });
     // Without a mark: what a build starts for the next ones, such as a compiler's daemon, may outlive it.
     this.#tree = new Tree({ pid: this.#child.pid, command, guard: doors.guard });

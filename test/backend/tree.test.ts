@@ -23,6 +23,7 @@ function makeGuard() {
   let marks = 0;
   const guard: ChildGuard = {
     newMark: () => `test-${process.pid}-${performance.now()}:${++marks}`,
+    arm: () => told.push('arm'),
     add: (pid, command) => told.push(`add ${pid} ${command}`),
     remove: (pid) => told.push(`remove ${pid}`),
   };
@@ -83,15 +84,15 @@ describe.runIf(process.platform === 'linux')('a daemon of a server', () => {
 });
 
 describe('the guard', () => {
-  test('is told of a server at once, and again when it is gone', async () => {
+  test('is armed before a server is spawned, told of it at once, and again when it is gone', async () => {
     const { guard, told } = makeGuard();
     const life = lives.startScript('process.stdin.resume();', { guard });
     const { pid } = life.backend;
-    expect(told).toEqual([`add ${pid} ${process.execPath} -e process.stdin.resume();`]);
+    expect(told).toEqual(['arm', `add ${pid} ${process.execPath} -e process.stdin.resume();`]);
     life.backend.stop();
-    expect(told).toHaveLength(1);
+    expect(told).toHaveLength(2);
     await untilSilent(life);
-    expect(told.slice(1)).toEqual([`remove ${pid}`]);
+    expect(told.slice(2)).toEqual([`remove ${pid}`]);
   });
 
   test('keeps a server that is being ended until the last of its group is gone', async () => {
@@ -115,7 +116,7 @@ describe('the guard', () => {
     const { guard, told } = makeGuard();
     const life = lives.start(['/nowhere/server'], { guard });
     await untilSilent(life);
-    expect(told).toEqual([]);
+    expect(told).toEqual(['arm']);
   });
 });
 

@@ -219,18 +219,19 @@ describe('the guard', () => {
     const told: string[] = [];
     const guard = {
       newMark: () => expect.fail('a build has no mark'),
+      arm: () => told.push('arm'),
       add: (_pid: number, command: string) => told.push(`add ${command}`),
       remove: (pid: number) => told.push(`remove ${findProcess(pid) ? 'alive' : 'gone'}`),
     };
     return { guard, told };
   }
 
-  test('is told of a build at once, and again at its end', async () => {
+  test('is armed before a build is spawned, told of it at once, and again at its end', async () => {
     const { guard, told } = makeGuard();
     const build = startShell('echo up; sleep 0.1', { guard });
-    expect(told).toEqual(['add echo up; sleep 0.1']);
+    expect(told).toEqual(['arm', 'add echo up; sleep 0.1']);
     await build.done;
-    expect(told.slice(1)).toEqual(['remove gone']);
+    expect(told.slice(2)).toEqual(['remove gone']);
   });
 
   test('keeps a build that is cancelled until it is gone', async () => {
@@ -241,18 +242,18 @@ describe('the guard', () => {
     });
     await build.said('up');
     const cancelled = build.cancel();
-    expect(told).toHaveLength(1);
+    expect(told).toHaveLength(2);
     await cancelled;
-    expect(told.slice(1)).toEqual(['remove gone']);
+    expect(told.slice(2)).toEqual(['remove gone']);
     await build.done;
     build.kill();
-    expect(told).toHaveLength(2);
+    expect(told).toHaveLength(3);
   });
 
   test('is told nothing of a build that could not be spawned', async () => {
     const { guard, told } = makeGuard();
     await start({ command: ['/nowhere/make'] }, { guard }).done;
-    expect(told).toEqual([]);
+    expect(told).toEqual(['arm']);
   });
 });
 
