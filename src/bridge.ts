@@ -125,7 +125,7 @@ type Found = Pick<Rooms, 'endpoint' | 'keep' | 'code' | 'report'> & { readonly s
 function makeRooms(plan: BridgePlan, found: Found): Rooms {
   const { options, spec } = plan;
   const { keep, code, spawn, report } = found;
-  const guard = new Guard({ mark: keep.mark, file: keep.children });
+  const guard = new Guard({ mark: keep.mark, file: keep.children, wasKilled: keep.wasKilled });
   const starts = new Starts();
   const generations = new Generations(spec);
   // Who stands in a debugger is not waited for by the clock.

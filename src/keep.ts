@@ -28,6 +28,8 @@ export interface Keep {
   readonly mark: string;
   /** Where the next bridge finds which processes this one had; undefined: nowhere. */
   readonly children: string | undefined;
+  /** The bridge before this one was killed. */
+  readonly wasKilled: boolean;
   /** Keeps what servers and builds say. */
   log(report: Report): void;
   /** Nothing is kept any more. May be called in an `exit` handler, and twice. */
@@ -65,15 +67,22 @@ export function openKeep(plan: KeepPlan, report: Reporter): Keep {
 }
 
 function inMemory(): Keep {
-  const nothing = { folder: undefined, children: undefined, log: () => {}, close: () => {} };
+  const nothing = {
+    folder: undefined,
+    children: undefined,
+    wasKilled: false,
+    log: () => {},
+    close: () => {},
+  };
   return { store: new MemoryStore(), mark: randomUUID(), ...nothing };
 }
 
-function onDisk({ store, folder, close }: ReturnType<typeof openStore>): Keep {
+function onDisk({ store, folder, wasKilled, close }: ReturnType<typeof openStore>): Keep {
   const log = new ServerLog(folder);
   return {
     store,
     folder,
+    wasKilled,
     children: path.join(folder, CHILDREN),
     mark: createHash('sha256').update(folder).digest('hex').slice(0, 16),
     log: (report) => {

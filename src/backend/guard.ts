@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { startOf } from '../system/started.js';
 import { type Group, readGroups, writeGroups } from './groups.js';
+import { entryOf } from './marks.js';
 import { type Reaped, reap } from './reap.js';
 import type { ChildGuard } from './tree.js';
 import { Watchdog } from './watchdog.js';
@@ -11,13 +12,15 @@ export interface GuardPlan {
   readonly mark: string;
   /** Where the living groups are written down; nowhere if there is none. Its folder is there. */
   readonly file: string | undefined;
+  /** The bridge before this one did not end in order: it may have started what it could not write down any more. */
+  readonly wasKilled?: boolean;
 }
 
 export class Guard implements ChildGuard {
   readonly #plan: GuardPlan;
   /** What its own marks begin with. */
   readonly #own: string;
-  readonly #watchdog = new Watchdog();
+  readonly #watchdog: Watchdog;
   readonly #groups = new Map<number, Group | undefined>();
   #left: readonly Group[];
   #marks = 0;
@@ -25,12 +28,13 @@ export class Guard implements ChildGuard {
   constructor(plan: GuardPlan) {
     this.#plan = plan;
     this.#own = `${plan.mark}:${randomUUID()}.`;
+    this.#watchdog = new Watchdog(entryOf(this.#own));
     this.#left = plan.file === undefined ? [] : readGroups(plan.file);
   }
 
   /** An earlier bridge has left something behind, or may have. */
   get hasLeft(): boolean {
-    return this.#left.length > 0;
+    return this.#left.length > 0 || this.#plan.wasKilled === true;
   }
 
   newMark(): string {
@@ -60,7 +64,7 @@ export class Guard implements ChildGuard {
   /** Ends what earlier bridges with this mark left behind, and tells what that was. Never rejects. */
   async reap(): Promise<Reaped[]> {
     // Every group of an earlier bridge that ended in order has left the file, and its strays went with it.
-    if (this.#plan.file !== undefined && this.#left.length === 0) return [];
+    if (this.#plan.file !== undefined && !this.hasLeft) return [];
     const reaped = await reap({ mark: `${this.#plan.mark}:`, own: this.#own, groups: this.#left });
     this.#left = [];
     this.#write();

@@ -10,12 +10,17 @@ export function withMark(spec: SpawnSpec, mark: string | undefined): SpawnSpec {
   return mark === undefined ? spec : { ...spec, env: { ...spec.env, [VARIABLE]: mark } };
 }
 
+/** How a mark that begins so begins in an environment. */
+export function entryOf(beginning: string): string {
+  return `${VARIABLE}=${beginning}`;
+}
+
 /** The living processes with this mark. Linux only; elsewhere none. */
 export function findMarked(mark: string): ProcessEntry[] {
-  return findByVariable(`${VARIABLE}=${mark}\0`);
+  return findByVariable(`${entryOf(mark)}\0`);
 }
 
 /** The living processes whose mark begins so. */
 export function findMarkedWith(beginning: string): ProcessEntry[] {
-  return findByVariable(`${VARIABLE}=${beginning}`);
+  return findByVariable(entryOf(beginning));
 }

@@ -4,25 +4,43 @@ import { Socket } from 'node:net';
 
 /**
  * Each line is the list of groups as it is now; a line without its end is none. The end of them is the bridge's end.
- * Groups that are gone by then are not signalled again: their numbers may be others' a second later.
+ * Groups that are gone by then are not signalled again: their numbers may be others' a second later. What carries a mark and
+ * is in no group of the list has left its group, or was started a moment before; on Linux it is found under /proc. What its
+ * mark begins with is $0.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
 groups=
 while read -r line; do groups=$line; done
 left=
+strays() {
+  grep -lsF -e "$0" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do
+    read -r stat < "/proc/$pid/stat" || continue
+    set -- \${stat##*)}
+    case " $groups " in *" $3 "*) ;; *) echo "$pid" ;; esac
+  done
+}
 for group in $groups; do kill -TERM -"$group" && left="$left $group"; done
-[ -n "$left" ] || exit 0
+found=$(strays)
+for pid in $found; do kill -TERM "$pid"; done
+[ -n "$left$found" ] || exit 0
 sleep 1
 for group in $left; do kill -KILL -"$group"; done
+for pid in $(strays); do kill -KILL "$pid"; done
 `;
 
 /** What it calls itself in a list of processes. */
 const NAME = 'mcp-bridge-watchdog';
 
 export class Watchdog {
+  readonly #entry: string;
   #child: ChildProcess | undefined;
   #isClosed = false;
+
+  /** `entry`: what the mark of all that the bridge starts begins with in an environment, `NAME=value…`. */
+  constructor(entry: string) {
+    this.#entry = entry;
+  }
 
   /** Starts it if it does not run: the first time, or after somebody has ended it. */
   arm(): void {
@@ -50,7 +68,7 @@ export class Watchdog {
 
   #start(): ChildProcess {
     // A session of its own: neither Ctrl-C nor a signal to the bridge's group reaches it. It holds nothing of ours open.
-    const child = spawn('sh', ['-c', SCRIPT, NAME], {
+    const child = spawn('sh', ['-c', SCRIPT, this.#entry, NAME], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',

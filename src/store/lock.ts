@@ -21,8 +21,9 @@ export interface Lock {
   release(): void;
 }
 
+/** `isTakenOver`: who had it before ended without releasing it. */
 export type LockResult =
-  | { readonly ok: true; readonly lock: Lock }
+  | { readonly ok: true; readonly lock: Lock; readonly isTakenOver: boolean }
   | { readonly ok: false; readonly holder: Holder };
 
 const TRIES = 100;
@@ -38,14 +39,19 @@ const PAUSE = 20;
 export function takeLock(file: string, project: string): LockResult {
   const own = { pid: process.pid, started: startOf(process.pid), project, key: randomUUID() };
   const text = `${JSON.stringify(own)}\n`;
+  let isTakenOver = false;
   for (let i = 0; i < TRIES; i += 1) {
-    if (make(file, text, own.key)) return { ok: true, lock: { release: () => release(file, text) } };
+    if (make(file, text, own.key))
+      return { ok: true, lock: { release: () => release(file, text) }, isTakenOver };
     const found = readText(file);
     if (found === undefined) continue;
     const holder = holderIn(found);
     if (holder && isRunningSince(holder.pid, holder.started)) return { ok: false, holder };
     if (!holder && isYoung(file)) pause();
-    else removeStale(file, found, own.key);
+    else {
+      removeStale(file, found, own.key);
+      isTakenOver = true;
+    }
   }
   throw new Error(`${file} could not be taken, and nobody has it.`);
 }

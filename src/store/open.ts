@@ -4,7 +4,7 @@ import { BridgeError } from '../errors.js';
 import { type DiskDoors, DiskStore } from './disk.js';
 import { codeOf } from './error-code.js';
 import { makeFolder } from './folder.js';
-import { type Lock, takeLock } from './lock.js';
+import { takeLock } from './lock.js';
 import { LOCK } from './names.js';
 
 export interface OpenPlan extends DiskDoors {
@@ -16,6 +16,8 @@ export interface OpenPlan extends DiskDoors {
 export interface OpenStore {
   readonly store: DiskStore;
   readonly folder: string;
+  /** Who had the folder before did not close it: it was killed. */
+  readonly wasKilled: boolean;
   /** Closes the store and lets the folder go. May be called in an `exit` handler, and twice. */
   close(): void;
 }
@@ -27,18 +29,18 @@ export interface OpenStore {
  */
 export function openStore(plan: OpenPlan): OpenStore {
   const { folder, project } = plan;
-  const lock = lockOf(folder, project);
+  const { lock, isTakenOver } = lockOf(folder, project);
   const store = new DiskStore(plan);
   const close = () => {
     store.close();
     lock.release();
   };
-  return { store, folder, close };
+  return { store, folder, wasKilled: isTakenOver, close };
 }
 
-function lockOf(folder: string, project: string): Lock {
+function lockOf(folder: string, project: string) {
   const result = tryLock(folder, project);
-  if (result.ok) return result.lock;
+  if (result.ok) return result;
   throw new BridgeError(
     `State folder ${folder} is in use by mcp-bridge (process ${result.holder.pid}). ` +
       'Stop it, or choose another with --state-dir.',

@@ -109,6 +109,17 @@ onLinux('what was written down', () => {
     expect(readGroups(file)).toEqual([]);
   });
 
+  test('is looked for by its mark too where the bridge was killed before it could write', async () => {
+    const { mark, earlier } = makeMark();
+    const file = makeTempFolder().at('children.json');
+    const orphan = startOrphan(FOR_EVER, { [VARIABLE]: earlier });
+    expect(await makeGuard(mark, file).reap()).toEqual([]);
+    const next = new Guard({ mark, file, wasKilled: true });
+    onTestFinished(() => next.close());
+    expect(await next.reap()).toMatchObject([{ pid: orphan.pid }]);
+    expect(isAlive(orphan)).toBe(false);
+  });
+
   test('stays written down until it is ended', () => {
     const { mark } = makeMark();
     const file = makeTempFolder().at('children.json');

@@ -33,7 +33,7 @@ onPosix('without descriptors it is tried again with the next change', () => {
   const shortage = new FakeShell(false);
   const shell = new FakeShell(true);
   spawn.mockReturnValueOnce(shortage).mockReturnValueOnce(shell);
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog('_NOBODY=');
   watchdog.set([12]);
   shortage.emit('error', new Error('EMFILE'));
   watchdog.set([12, 13]);
@@ -44,7 +44,7 @@ onPosix('a spawn that throws is no fault of who is to be guarded', () => {
   spawn.mockImplementation(() => {
     throw new Error('EAGAIN');
   });
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog('_NOBODY=');
   watchdog.set([12]);
   watchdog.set([12, 13]);
   watchdog.close();
@@ -54,7 +54,7 @@ onPosix('a spawn that throws is no fault of who is to be guarded', () => {
 onPosix('one that has lost its reader is replaced, and what is written to it is harmless', () => {
   const [first, second] = [new FakeShell(true), new FakeShell(true)];
   spawn.mockReturnValueOnce(first).mockReturnValueOnce(second);
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog('_NOBODY=');
   watchdog.set([12]);
   first.stdin?.emit('error', new Error('EPIPE'));
   first.emit('exit', null, 'SIGKILL');
@@ -69,7 +69,7 @@ onPosix('one that has lost its reader is replaced, and what is written to it is 
 onPosix('all processes, or its own group, are never on its list', () => {
   const shell = new FakeShell(true);
   spawn.mockReturnValue(shell);
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog('_NOBODY=');
   watchdog.set([0, 1, -5]);
   expect(spawn).not.toHaveBeenCalled();
   watchdog.set([1, 12, 0]);
@@ -78,7 +78,7 @@ onPosix('all processes, or its own group, are never on its list', () => {
 
 onPosix('closed, it is not started again', () => {
   spawn.mockReturnValue(new FakeShell(true));
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog('_NOBODY=');
   watchdog.close();
   watchdog.set([12]);
   expect(spawn).not.toHaveBeenCalled();

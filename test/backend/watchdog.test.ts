@@ -1,5 +1,6 @@
 // The shell that ends what a dead bridge leaves. To it, a closed watchdog and a dead bridge are the same.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { Watchdog } from '../../src/backend/watchdog.js';
@@ -18,16 +19,20 @@ const onLinux = test.runIf(process.platform === 'linux');
 const FOR_EVER = "console.log('up'); setInterval(() => {}, 1000);";
 const STUBBORN = `process.on('SIGTERM', () => {}); ${FOR_EVER}`;
 
-function start(): Watchdog {
-  const watchdog = new Watchdog();
+function start(entry = `_TEST_MARK=${randomUUID()}`): Watchdog {
+  const watchdog = new Watchdog(entry);
   onTestFinished(() => watchdog.close());
   return watchdog;
 }
 
 /** Leads a group of its own. */
-async function startGroup(script: string): Promise<Process & { child: ChildProcess }> {
+async function startGroup(
+  script: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Process & { child: ChildProcess }> {
   const child = spawn(process.execPath, ['-e', script], {
     detached: true,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
@@ -63,6 +68,39 @@ onLinux('ends the groups of its last list, with SIGTERM if that is enough [cli.s
   await untilGone(shells, 'the watchdog');
   expect(performance.now() - closed).toBeLessThan(3_000);
   expect(isAlive(spared)).toBe(true);
+});
+
+onLinux('ends what carries its mark and was never on its list, politely first [cli.stop]', async () => {
+  const [mark, other] = [randomUUID(), randomUUID()];
+  const watchdog = start(`_TEST_MARK=${mark}`);
+  const [polite, stubborn, spared] = [
+    await startGroup(FOR_EVER, { _TEST_MARK: `${mark}.1` }),
+    await startGroup(STUBBORN, { _TEST_MARK: `${mark}.2` }),
+    await startGroup(FOR_EVER, { _TEST_MARK: other }),
+  ];
+  watchdog.arm();
+  const shells = watchdogs();
+  const ends = Promise.all([polite, stubborn].map(({ child }) => once(child, 'exit')));
+  watchdog.close();
+  expect(await ends).toEqual([
+    [null, 'SIGTERM'],
+    [null, 'SIGKILL'],
+  ]);
+  expect(isAlive(spared)).toBe(true);
+  await untilGone(shells, 'the watchdog');
+});
+
+onLinux('tells what is in a group of its list and carries its mark once to end', async () => {
+  const mark = randomUUID();
+  const watchdog = start(`_TEST_MARK=${mark}`);
+  const counts = `let n = 0; process.on('SIGTERM', () => { n += 1; setTimeout(() => process.exit(n), 200); }); ${FOR_EVER}`;
+  const { pid, child } = await startGroup(counts, { _TEST_MARK: `${mark}.1` });
+  watchdog.set([pid]);
+  const shells = watchdogs();
+  const end = once(child, 'exit');
+  watchdog.close();
+  expect(await end).toEqual([1, null]);
+  await untilGone(shells, 'the watchdog');
 });
 
 onLinux('with nothing on its list it ends without a wait', async () => {

@@ -71,6 +71,14 @@ test.each([
   expect(names()).toEqual(['bridge.lock']);
 });
 
+test('it is told whether who had it before has released it', () => {
+  const left = makeFile(JSON.stringify({ pid: NOBODY, started: '1' }));
+  expect(takeLock(left.file, '/project')).toMatchObject({ ok: true, isTakenOver: true });
+  const released = makeFile();
+  take(released.file).release();
+  expect(takeLock(released.file, '/project')).toMatchObject({ ok: true, isTakenOver: false });
+});
+
 test('a lock of a process whose start is not known is left to it', () => {
   const { file } = makeFile(`{"pid":${process.pid}}`);
   expect(takeLock(file, '/project')).toMatchObject({ ok: false, holder: { pid: process.pid } });
