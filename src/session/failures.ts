@@ -31,6 +31,15 @@ export function heldTooLong(ms: number, again: boolean, waitingFor: WaitingFor |
   };
 }
 
+/** The answers of its batch, which are one JSON body, are longer together (bytes, about). */
+export function batchTooLong(most: number): CallFailure {
+  return {
+    verdict: 'May have run',
+    cause: `the answers of its batch are longer than ${most / 1024 / 1024} MiB together.`,
+    hint: 'Check what was done, and call again without a batch.',
+  };
+}
+
 /** Its backend was lost before it answered. */
 export function lostWith(line: RequestLine, exit: Exit): CallFailure {
   return {

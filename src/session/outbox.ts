@@ -1,5 +1,7 @@
 // From a message to the client: into the log of its stream, and out on the connection, if one is attached.
+import { failureText } from '../errors.js';
 import { notificationText, type RequestId } from '../protocol/jsonrpc.js';
+import { replaceAt, valueAt } from '../protocol/rewrite.js';
 import { eventText, primingText, retryText } from '../protocol/sse.js';
 import {
   type Backlog,
@@ -10,6 +12,7 @@ import {
   type Store,
   type StreamId,
 } from '../store/store.js';
+import { batchTooLong } from './failures.js';
 import { type Connection, makeStream, type NoStream, type Stream } from './stream.js';
 
 export interface OutboxOptions {
@@ -20,6 +23,9 @@ export interface OutboxOptions {
   /** Whether this client understands priming events. */
   readonly primes: () => boolean;
 }
+
+/** Answers that are gathered for one JSON body have at most so many characters together. */
+const LONGEST_BODY = 64 * 1024 * 1024;
 
 /** So many takeovers of the standalone stream in so long (ms), and the newcomer is refused. */
 const TAKEOVERS = { most: 3, within: 30_000 };
@@ -63,7 +69,7 @@ export class Outbox {
     const last = stream.waiting <= 0;
     const { connection } = stream;
     if (connection && !connection.events) {
-      stream.bodies.push(text);
+      stream.bodies.push(fits(stream, text) ? text : tooLong(text));
       if (last) connection.body(stream.batch ? `[${stream.bodies.join(',')}]` : text);
       return;
     }
@@ -194,4 +200,13 @@ export class Outbox {
     this.#takeovers.push(now);
     return true;
   }
+}
+
+function fits({ bodies }: Stream, text: string): boolean {
+  return bodies.reduce((sum, { length }) => sum + length, text.length) <= LONGEST_BODY;
+}
+
+/** The error in the place of an answer, with its id as it was written. */
+function tooLong(answer: string): string {
+  return replaceAt(failureText('', batchTooLong(LONGEST_BODY)), ['id'], valueAt(answer, ['id']) ?? 'null');
 }

@@ -108,6 +108,22 @@ describe('a batch', () => {
     );
   });
 
+  test('that is longer than a body may be has errors in the place of the last answers', async () => {
+    await using scene = await openOld();
+    const batch = scene.batch([request(11), request(12), request(13), request(14)], 'json');
+    const long = 'x'.repeat(25 * 1024 * 1024);
+    for (const id of [11, 12, 13]) await say(scene, JSON.stringify({ jsonrpc: '2.0', id, result: { long } }));
+    await answer(scene, 14);
+    const got: { id: number; error?: { message: string } }[] = JSON.parse(batch.connection.json ?? '');
+    expect(got.map(({ id }) => id)).toEqual([11, 12, 13, 14]);
+    expect(got.map(({ error }) => error?.message.slice(0, 12))).toEqual([
+      undefined,
+      undefined,
+      'May have run',
+      undefined,
+    ]);
+  });
+
   test('of one is an array of one', async () => {
     await using scene = await openOld();
     const batch = scene.batch([request(11)], 'json');
