@@ -7,7 +7,7 @@ import type { Report, Reporter } from './report/report.js';
 import { placeOf, projectFolder, rememberPort, stateFolder } from './store/folder.js';
 import { MemoryStore } from './store/memory.js';
 import { CHILDREN } from './store/names.js';
-import { openStore } from './store/open.js';
+import { type OpenStore, openStore } from './store/open.js';
 import { keepFor, pruneOld } from './store/prune.js';
 import { ServerLog } from './store/server-log.js';
 import type { Store } from './store/store.js';
@@ -77,7 +77,8 @@ function inMemory(): Keep {
   return { store: new MemoryStore(), mark: randomUUID(), ...nothing };
 }
 
-function onDisk({ store, folder, wasKilled, close }: ReturnType<typeof openStore>): Keep {
+function onDisk(opened: OpenStore): Keep {
+  const { store, folder, wasKilled } = opened;
   const log = new ServerLog(folder);
   return {
     store,
@@ -90,7 +91,7 @@ function onDisk({ store, folder, wasKilled, close }: ReturnType<typeof openStore
       if (report.kind === 'build.output') log.write('build', report.text);
     },
     close: () => {
-      close();
+      opened.close();
       log.close();
     },
   };

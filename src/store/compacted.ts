@@ -53,6 +53,11 @@ export class Compacted {
     if (this.#isDue()) this.#rewrite();
   }
 
+  /** Puts in the file what it lacks, if that can be done now. Never throws. */
+  mend(): void {
+    if (!this.#journal.isWhole()) this.#rewrite();
+  }
+
   close(): void {
     this.#journal.close();
   }

@@ -136,6 +136,13 @@ export class DiskStore implements Store {
     this.#sessions.keepNote(name, text);
   }
 
+  /** Puts in the files what they lack: they could not be written for a while, or were taken away. Never throws. */
+  mend(): void {
+    this.#sessions.mend();
+    this.#events.mend();
+  }
+
+  /** Nothing is written any more. */
   close(): void {
     this.#sessions.close();
     this.#events.close();

@@ -79,6 +79,10 @@ export class EventsFile {
     this.#journal.append(forgottenLine(session));
   }
 
+  mend(): void {
+    this.#journal.mend();
+  }
+
   close(): void {
     this.#journal.close();
   }

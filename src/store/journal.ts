@@ -45,6 +45,13 @@ export class Journal {
     return this.#hasLost && !this.#isFaulty;
   }
 
+  /** Whether the file has all that it was given. One that was taken away or cut is said, as what cannot be written is. */
+  isWhole(): boolean {
+    const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    if (size < this.#size) this.#tell(new Error('it was removed or cut'));
+    return size >= this.#size && !this.#hasLost;
+  }
+
   /**
    * Reads what is there, before anything is appended. `take` tells whether it understood the line.
    *

@@ -17,6 +17,8 @@ export interface Holder {
 
 /** A lock, until it is released or its process is gone. */
 export interface Lock {
+  /** Whether the file is still this lock's. Never throws. */
+  isHeld(): boolean;
   /** Removes the file if it is still this lock's. Never throws; may be called in an `exit` handler, and twice. */
   release(): void;
 }
@@ -41,8 +43,7 @@ export function takeLock(file: string, project: string): LockResult {
   const text = `${JSON.stringify(own)}\n`;
   let isTakenOver = false;
   for (let i = 0; i < TRIES; i += 1) {
-    if (make(file, text, own.key))
-      return { ok: true, lock: { release: () => release(file, text) }, isTakenOver };
+    if (make(file, text, own.key)) return { ok: true, lock: makeLock(file, text), isTakenOver };
     const found = readText(file);
     if (found === undefined) continue;
     const holder = holderIn(found);
@@ -112,11 +113,17 @@ function putBack(aside: string, file: string): void {
   }
 }
 
-function release(file: string, text: string): void {
+function makeLock(file: string, text: string): Lock {
+  const isHeld = () => attempt(() => readText(file)) === text;
+  // One that cannot be removed is left: the next one sees that this process is gone.
+  return { isHeld, release: () => void attempt(() => isHeld() && rmSync(file, { force: true })) };
+}
+
+function attempt<T>(act: () => T): T | undefined {
   try {
-    if (readText(file) === text) rmSync(file, { force: true });
+    return act();
   } catch {
-    // The next one sees that this process is gone.
+    return undefined;
   }
 }
 

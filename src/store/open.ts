@@ -4,22 +4,16 @@ import { BridgeError } from '../errors.js';
 import { type DiskDoors, DiskStore } from './disk.js';
 import { codeOf } from './error-code.js';
 import { makeFolder } from './folder.js';
-import { takeLock } from './lock.js';
+import { type Lock, takeLock } from './lock.js';
 import { LOCK } from './names.js';
+
+/** So often it is looked whether the files still have what they were given (ms). */
+const MEND = 5_000;
 
 export interface OpenPlan extends DiskDoors {
   readonly folder: string;
   /** The project folder, to be named to those who find the state folder in use. */
   readonly project: string;
-}
-
-export interface OpenStore {
-  readonly store: DiskStore;
-  readonly folder: string;
-  /** Who had the folder before did not close it: it was killed. */
-  readonly wasKilled: boolean;
-  /** Closes the store and lets the folder go. May be called in an `exit` handler, and twice. */
-  close(): void;
 }
 
 /**
@@ -28,17 +22,62 @@ export interface OpenStore {
  * Throws a BridgeError where another bridge has the folder, and one with a `cause` where the folder cannot be used.
  */
 export function openStore(plan: OpenPlan): OpenStore {
-  const { folder, project } = plan;
-  const { lock, isTakenOver } = lockOf(folder, project);
-  const store = new DiskStore(plan);
-  const close = () => {
-    store.close();
-    lock.release();
-  };
-  return { store, folder, wasKilled: isTakenOver, close };
+  return new OpenStore(plan);
 }
 
-function lockOf(folder: string, project: string) {
+/** A store in a state folder that nobody else writes in. */
+export class OpenStore {
+  readonly store: DiskStore;
+  /** Who had the folder before did not close it: it was killed. */
+  readonly wasKilled: boolean;
+  readonly #plan: OpenPlan;
+  #lock: Lock;
+  #isClosed = false;
+  readonly #mending: NodeJS.Timeout;
+
+  constructor(plan: OpenPlan) {
+    this.#plan = plan;
+    const { lock, isTakenOver } = lockOf(plan);
+    this.#lock = lock;
+    this.wasKilled = isTakenOver;
+    this.store = new DiskStore(plan);
+    this.#mending = setInterval(() => this.#mend(), MEND).unref();
+  }
+
+  get folder(): string {
+    return this.#plan.folder;
+  }
+
+  /** Closes the store and lets the folder go. May be called in an `exit` handler, and twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#mending);
+    if (this.#isOurs()) this.store.mend();
+    this.store.close();
+    this.#lock.release();
+  }
+
+  #mend(): void {
+    if (this.#isOurs()) return this.store.mend();
+    clearInterval(this.#mending);
+    this.store.close();
+    this.#plan.onFault(this.folder, new Error('another bridge has it now'));
+  }
+
+  /** Somebody may have taken the folder away, and another bridge have made it its own meanwhile. */
+  #isOurs(): boolean {
+    try {
+      if (!this.#lock.isHeld()) this.#lock = lockOf(this.#plan).lock;
+      return true;
+    } catch (error) {
+      // Of a folder that cannot be made the store says that it cannot be written.
+      return error instanceof BridgeError && error.cause !== undefined;
+    }
+  }
+}
+
+function lockOf({ folder, project }: OpenPlan) {
   const result = tryLock(folder, project);
   if (result.ok) return result;
   throw new BridgeError(

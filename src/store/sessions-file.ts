@@ -63,6 +63,10 @@ export class SessionsFile implements SessionChanges {
     if (isNews) this.#journal.append(line);
   }
 
+  mend(): void {
+    this.#journal.mend();
+  }
+
   close(): void {
     this.#journal.close();
   }

@@ -1,6 +1,7 @@
 // Where the state is kept, for whom, and what of it goes again.
-import { chmodSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BridgeError } from '../../src/errors.js';
 import {
   makeFolder,
@@ -113,13 +114,67 @@ describe('a state folder', () => {
 
   test('that another bridge has is an error that says which, and what to do', () => {
     const folder = makeTempFolder().path;
-    const { close } = openStore({ folder, project: '/project', ...FAULTLESS });
+    const opened = openStore({ folder, project: '/project', ...FAULTLESS });
     const error = errorOf(() => openStore({ folder, project: '/project', ...FAULTLESS }));
     expect([error.exitCode, error.cause]).toEqual([1, undefined]);
     expect(error.message).toBe(
       `State folder ${folder} is in use by mcp-bridge (process ${process.pid}). Stop it, or choose another with --state-dir.`,
     );
-    close();
+    opened.close();
+  });
+
+  describe('that somebody takes away', () => {
+    const LOOKED = 5_000;
+
+    function openIn(folder: string) {
+      const faults: string[] = [];
+      const opened = openStore({
+        ...{ folder, project: '/project', onUnreadable: FAULTLESS.onUnreadable },
+        onFault: (file, { message }) => faults.push(`${path.basename(file)}: ${message}`),
+      });
+      onTestFinished(() => opened.close());
+      return { opened, faults };
+    }
+
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    test('is made again with all that is in memory, and that is said once [session.same-id]', () => {
+      const folder = makeTempFolder().at('state');
+      const { opened, faults } = openIn(folder);
+      opened.store.keepNote('a', 'b');
+      rmSync(folder, { recursive: true });
+      vi.advanceTimersByTime(3 * LOOKED);
+      expect(readdirSync(folder).sort()).toEqual(['bridge.lock', 'sessions.log']);
+      expect(faults).toEqual(['sessions.log: it was removed or cut']);
+      opened.close();
+      expect(openIn(folder).opened.store.note('a')).toBe('b');
+    });
+
+    test('is made again at the latest when it is closed [session.same-id]', () => {
+      const folder = makeTempFolder().at('state');
+      const { opened } = openIn(folder);
+      opened.store.keepNote('a', 'b');
+      rmSync(path.join(folder, 'sessions.log'));
+      opened.close();
+      expect(openIn(folder).opened.store.note('a')).toBe('b');
+    });
+
+    test('is left to the bridge that has made it its own, and that is said', () => {
+      const folder = makeTempFolder().at('state');
+      const { opened, faults } = openIn(folder);
+      rmSync(folder, { recursive: true });
+      const other = openIn(folder);
+      vi.advanceTimersByTime(2 * LOOKED);
+      opened.store.keepNote('a', 'b');
+      opened.close();
+      expect(faults).toEqual(['state: another bridge has it now']);
+      expect([other.faults, readdirSync(folder)]).toEqual([[], ['bridge.lock']]);
+    });
   });
 
   test('that cannot be made is an error that says why, and what to do', () => {

@@ -228,7 +228,8 @@ describe('a journal that is rewritten', () => {
       journal.append(line);
     };
     const size = () => fs.statSync(folder.at('log')).size;
-    return { append, found, size, faults, rewritten: () => rewritten, live: () => live };
+    const mend = () => journal.mend();
+    return { append, mend, found, size, faults, rewritten: () => rewritten, live: () => live };
   }
 
   test('is never much more than twice what is live, and copies no more lines than are appended', () => {
@@ -257,6 +258,21 @@ describe('a journal that is rewritten', () => {
     vi.mocked(fs.writeSync).mockReset();
     append('d');
     expect(found()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('is mended when it is asked to be, though it had not grown since [session.same-id] [http.resume]', () => {
+    const { append, found, mend } = makeNumbers(10, 1_000);
+    append('a');
+    fillDisk(0);
+    append('b');
+    vi.mocked(fs.writeSync).mockReset();
+    vi.mocked(fs.renameSync).mockImplementationOnce(() => {
+      throw full();
+    });
+    append('c');
+    expect(found()).toEqual(['a', 'c']);
+    mend();
+    expect(found()).toEqual(['a', 'b', 'c']);
   });
 
   test('is not tried to be rewritten with every line while that fails', () => {
