@@ -87,7 +87,8 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
     log.begin(await plan.makeReporter());
   });
   // A fault in the background ends nobody's session.
-  process.on('unhandledRejection', (error) => report({ kind: 'bridge.failed', error }));
+  for (const fault of ['unhandledRejection', 'uncaughtException'])
+    process.on(fault, (error) => report({ kind: 'bridge.failed', error }));
   if (rooms.guard.hasLeft) await reapLeft(rooms);
   beginStarts(rooms);
   const stop = makeStop(rooms);

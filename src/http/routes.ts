@@ -106,9 +106,10 @@ function allowBrowser(request: IncomingMessage, response: ServerResponse): boole
   return true;
 }
 
-/** Without the query, and without a slash at the end. */
+/** Without the query, and without a slash at the end; of the absolute form too (RFC 9112, 3.2.2). */
 export function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  const path = query < 0 ? url : url.slice(0, query);
+  const target = url.startsWith('/') ? url : url.replace(/^http:\/\/[^/?]*/i, '') || '/';
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }

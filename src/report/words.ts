@@ -1,5 +1,6 @@
 // Each report as a line for people: what happened, to whom, what now. log.ts writes it.
 import { describeExit, type Exit } from '../backend/starts.js';
+import type { RequestId } from '../protocol/jsonrpc.js';
 import type { BuildResult } from '../rollout/build.js';
 import type { Report } from './report.js';
 
@@ -61,6 +62,7 @@ const WORDS: Words = {
     info(`${plain(method)} was lost with the server; it is sent to the next one`),
   'request.failed': ({ method, failure }) => warn(plain(`${method}: ${failure.verdict}: ${failure.cause}`)),
   'message.dropped': ({ text }) => debug(`dropped a message that nobody waits for: ${cut(text)}`),
+  'message.misnamed': ({ method, id }) => warn(misnamed(method, id)),
 
   'rollout.began': ({ paths }) =>
     info(paths.length > 0 ? `Changed: ${paths.join(', ')}` : 'Taking up the code as it is'),
@@ -160,6 +162,12 @@ function stopping(running: number): string {
 function stopped(kept: number | undefined): string {
   if (kept === undefined) return 'Stopped; no session is kept.';
   return `Stopped; ${kept === 1 ? '1 session is' : `${kept} sessions are`} kept for the next start.`;
+}
+
+function misnamed(method: string, id: RequestId): string {
+  const [is, was] = typeof id === 'string' ? ['string', 'number'] : ['number', 'string'];
+  const text = cut(JSON.stringify(id));
+  return `the answer to ${plain(method)} has the ${is} ${text} as its id, and the request had a ${was}: the call waits on. Answer with the id as it came`;
 }
 
 function unreadable({ file, error, aside }: Extract<Report, { kind: 'store.unreadable' }>): string {

@@ -25,7 +25,9 @@ const ASKED_TOO_MUCH = 'The client has not answered the last 1,000 requests; no 
 
 export type TrafficReport =
   | { readonly kind: 'request.failed'; readonly method: string; readonly failure: CallFailure }
-  | { readonly kind: 'message.dropped'; readonly text: string };
+  | { readonly kind: 'message.dropped'; readonly text: string }
+  /** The request is waited for under this id, written as what it is not: a string, or a number. */
+  | { readonly kind: 'message.misnamed'; readonly method: string; readonly id: RequestId };
 
 export interface TrafficDoors {
   /** The server answered the client's `initialize`; the answer is not passed on by itself. */
@@ -170,12 +172,22 @@ export class Traffic {
   #onAnswer(backend: Backend, line: ResponseLine): void {
     const { id } = line.message;
     const sent = id === undefined ? undefined : this.#inFlight.take(id, backend);
-    if (!sent) return this.#doors.onStray(backend, line);
+    if (!sent) {
+      this.#tellMisnamed(id);
+      return this.#doors.onStray(backend, line);
+    }
     this.#doors.onUse();
     if (sent.line.message.method === INITIALIZE) return this.#doors.onOpened(backend, sent, line);
     if (!errorOf(line.message)) this.#doors.onAccepted(sent.line, line, backend);
     this.#outbox.answer(sent.stream, line.text);
     this.endIfDrained(backend);
+  }
+
+  /** A frequent fault of a server that is being written: its client would wait for ever, and nobody know why. */
+  #tellMisnamed(id: RequestId | undefined): void {
+    const meant = this.#inFlight.find(typeof id === 'string' ? Number(id) : String(id));
+    if (id === undefined || !meant) return;
+    this.#doors.report({ kind: 'message.misnamed', method: meant.line.message.method, id });
   }
 
   #onNotification(backend: Backend, line: NotificationLine): void {

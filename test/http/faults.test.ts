@@ -24,6 +24,15 @@ test('a path of the endpoint may end with a slash', async () => {
   expect((await client.send('GET', '/mcp/')).status).not.toBe(404);
 });
 
+test('a path may come with the URL before it, as through a proxy', async () => {
+  await using endpoint = await startEndpoint();
+  using client = makeClient(endpoint.url);
+  const { host } = new URL(endpoint.url);
+  expect((await client.send('GET', `http://${host}/mcp?x`)).status).not.toBe(404);
+  expect((await client.send('GET', `http://${host}/health`)).status).toBe(200);
+  expect((await client.send('GET', `http://${host}`)).status).toBe(404);
+});
+
 test('a browser may ask whether it may ask without the token, and finds no authorization server [http.guard]', async () => {
   await using endpoint = await startEndpoint({ options: ['--token', 'secret'] });
   using client = makeClient(endpoint.url);

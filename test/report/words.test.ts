@@ -70,6 +70,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'restart.halted': { kind: 'restart.halted', exit: FAILED },
   'request.repeated': { kind: 'request.repeated', method: 'tools/list' },
   'request.failed': { kind: 'request.failed', method: 'tools/call', failure: FAILURE },
+  'message.misnamed': { kind: 'message.misnamed', method: 'tools/call', id: '2' },
   'message.dropped': { kind: 'message.dropped', text: '{"jsonrpc":"2.0","id":9,"result":{}}' },
   'bridge.failed': { kind: 'bridge.failed', error: 'out of luck' },
   'http.failed': { kind: 'http.failed', error: 'out of luck' },
@@ -139,6 +140,10 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   ],
   'request.repeated': ['info', 'tools/list was lost with the server; it is sent to the next one'],
   'request.failed': ['warn', 'tools/call: May have run: the server ended (exit 7) during export.'],
+  'message.misnamed': [
+    'warn',
+    'the answer to tools/call has the string "2" as its id, and the request had a number: the call waits on. Answer with the id as it came',
+  ],
   'message.dropped': [
     'debug',
     'dropped a message that nobody waits for: {"jsonrpc":"2.0","id":9,"result":{}}',

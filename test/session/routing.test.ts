@@ -207,3 +207,18 @@ describe('what is no message of the server', () => {
     expect(scene.session.state).toBe('active');
   });
 });
+
+describe('an answer with the id of a request but for its type', () => {
+  test('reaches nobody, and that is said: its call would wait for ever, and nobody know why', async () => {
+    await using scene = await Scene.open();
+    const waiting = await call(scene);
+    const id = waiting.id;
+    await say(scene, `{"jsonrpc":"2.0","id":"${id}","result":{}}`);
+    expect(textsOf(waiting)).toEqual([]);
+    expect(scene.said('message.misnamed')).toEqual([
+      { kind: 'message.misnamed', method: 'tools/call', id: String(id) },
+    ]);
+    await say(scene, '{"jsonrpc":"2.0","id":"another","result":{}}');
+    expect(scene.said('message.misnamed')).toHaveLength(1);
+  });
+});
