@@ -20,8 +20,8 @@ export type RestartState =
 
 export type RestartInput =
   /**
-   * Somebody needs a backend. `halted`: the server failed to start too often, and was tried again just now. `closed`: a
-   * build is under way, nothing may be started.
+   * Somebody needs a backend. `halted`: the server failed to start too often, and it is not this session's turn to try it
+   * again. `closed`: a build is under way, nothing may be started.
    */
   | { readonly kind: 'want'; readonly halted: boolean; readonly closed: boolean }
   | { readonly kind: 'release' }

@@ -17,15 +17,27 @@ export interface Exit {
 /** So many failed starts in a row, and the server is not started again by itself. */
 const HALT_AFTER = 3;
 
-/** A halted server is tried again by a call, at most this often (ms). */
+/** A halted server is tried again by a call, for each session at most this often (ms). */
 const TRY_EVERY = 5_000;
+
+/**
+ * The tries of arrivals, sessions that have agreed on no revision yet. They share one every `TRY_EVERY`: a client that the
+ * server does not start for is another session each time it comes. The turns are taken until then (ms), the last of them
+ * by a client that said this in its `initialize`.
+ */
+interface Turns {
+  readonly until: number;
+  readonly said: string | undefined;
+}
+
+const NO_TURNS: Turns = { until: Number.NEGATIVE_INFINITY, said: undefined };
 
 /** Beside a backend that serves, a newcomer is late after so many times the last start, and not before (ms). */
 const LATE_AFTER = { starts: 3, least: 5_000 };
 
 export class Starts {
   #failures = 0;
-  #lastTry = Number.NEGATIVE_INFINITY;
+  #turns = NO_TURNS;
   #restarts = 0;
   #lastPid: number | undefined;
   #lastExit: Exit | undefined;
@@ -66,14 +78,26 @@ export class Starts {
     return this.#failures >= HALT_AFTER;
   }
 
-  /** Halted, and tried so lately (ms, any monotonic clock) that the next try has to wait. */
-  isResting(now: number): boolean {
-    return this.halted && now - this.#lastTry < TRY_EVERY;
+  /**
+   * Halted, and tried so lately (ms, any monotonic clock) that the next try has to wait: by the session itself, at
+   * `triedAt`, or if it is an arrival, which says `arrival`, by others of them. One that says something else than the last
+   * may have the next turn in advance, so that a client that breaks the server does not take every turn.
+   */
+  isResting(now: number, triedAt: number, arrival: string | undefined): boolean {
+    if (!this.halted) return false;
+    if (arrival === undefined) return now - triedAt < TRY_EVERY;
+    const { until, said } = this.#turns;
+    return until - now > (said === arrival ? 0 : TRY_EVERY);
+  }
+
+  /** A start has begun for an arrival that says `said`. Many may have waited for a build: one turn is in advance at most. */
+  tookTurn(now: number, said: string): void {
+    const from = this.halted ? Math.max(now, this.#turns.until) : now;
+    this.#turns = { until: Math.min(from, now + TRY_EVERY) + TRY_EVERY, said };
   }
 
   /** `instead`: in the place of a lost one. A process that several sessions share is begun by each of them, and counts once. */
-  began(now: number, instead: boolean, pid: number | undefined): void {
-    this.#lastTry = now;
+  began(instead: boolean, pid: number | undefined): void {
     if (instead && (pid === undefined || pid !== this.#lastPid)) this.#restarts += 1;
     this.#lastPid = pid;
   }
@@ -81,6 +105,7 @@ export class Starts {
   /** A start has succeeded, `ms` after the process was spawned. */
   becameReady(ms: number): void {
     this.#failures = 0;
+    this.#turns = NO_TURNS;
     this.#lastDuration = ms;
   }
 

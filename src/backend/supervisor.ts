@@ -6,6 +6,8 @@ import { OFF, type RestartEffect, type RestartInput, type RestartState, restartS
 import type { Exit, Starts } from './starts.js';
 
 export interface SupervisorDoors {
+  /** What the client says in its `initialize` while no revision is agreed on; undefined once it is. */
+  arrival(): string | undefined;
   /** A new process is there: introduce the client to it, then call its `handshaken` or `refuse`. */
   onStarted(backend: Backend): void;
   /** It serves from now on. What another one was serving drains. */
@@ -48,6 +50,8 @@ export class Supervisor {
   #givenUp: Backend | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
+  /** When the last start began (ms, monotonic), unless one has succeeded since. */
+  #triedAt = Number.NEGATIVE_INFINITY;
   #waits: { readonly left: Set<Backend>; readonly resolve: () => void }[] = [];
 
   constructor(startBackend: StartBackend, starts: Starts, doors: SupervisorDoors) {
@@ -73,7 +77,8 @@ export class Supervisor {
 
   want(): void {
     const { closed } = this.#starts;
-    this.#input({ kind: 'want', halted: this.#starts.isResting(performance.now()), closed });
+    const halted = this.#starts.isResting(performance.now(), this.#triedAt, this.#doors.arrival());
+    this.#input({ kind: 'want', halted, closed });
   }
 
   /** Nobody needs a backend any more: what there is, is stopped, what still drains too. */
@@ -201,13 +206,17 @@ export class Supervisor {
     });
     this.#alive.add(backend);
     const isInstead = this.#policy.name === 'on' && this.#policy.losses > 0;
-    this.#starts.began(performance.now(), isInstead, backend.pid);
+    this.#starts.began(isInstead, backend.pid);
+    this.#triedAt = startedAt;
+    const arrival = this.#doors.arrival();
+    if (arrival !== undefined) this.#starts.tookTurn(startedAt, arrival);
     return backend;
   }
 
   #onState(backend: Backend, startedAt: number): void {
     if (backend.state === 'ready') {
       this.#starts.becameReady(performance.now() - startedAt);
+      this.#triedAt = Number.NEGATIVE_INFINITY;
       if (backend === this.#current) this.#serve(backend);
       else if (backend === this.#next) this.#input({ kind: 'next-ready' });
     }

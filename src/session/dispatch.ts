@@ -9,6 +9,7 @@ import type { Handshake } from './handshake.js';
 import { type Held, type HeldRequest, Hold } from './hold.js';
 import type { Sent } from './inflight.js';
 import type { Outbox } from './outbox.js';
+import { isLasting } from './record.js';
 import { isQuick } from './snapshot.js';
 import type { Traffic } from './traffic.js';
 
@@ -108,7 +109,7 @@ export class Dispatch {
     const backend = this.#doors.serving();
     if (!backend) return 'gone';
     if (!('stream' in held)) return backend.send(held.line.text);
-    if (!isQuick(held.line)) this.#used.add(backend);
+    if (!isQuick(held.line) && !isLasting(held.line)) this.#used.add(backend);
     return this.#parts.traffic.forward(held, backend);
   }
 

@@ -11,6 +11,7 @@ import {
   type ResponseLine,
 } from '../protocol/jsonrpc.js';
 import { DEFAULT_REVISION } from '../protocol/mcp.js';
+import { valueAt } from '../protocol/rewrite.js';
 import type { SessionRecord, Store } from '../store/store.js';
 import type { HeldRequest } from './hold.js';
 import { catchUp, introduce, whatIsWrong } from './introduce.js';
@@ -40,6 +41,12 @@ export class Handshake {
   /** The revision agreed on, once it is. */
   get revision(): string | undefined {
     return this.#record.revision;
+  }
+
+  /** What the client says in its `initialize` while no revision is agreed on. */
+  get arrival(): string | undefined {
+    const { initialize, revision } = this.#record;
+    return revision === undefined ? (valueAt(initialize, ['params']) ?? '') : undefined;
   }
 
   /** The client's `initialize` while nobody has answered it. */

@@ -28,7 +28,7 @@ export interface Parts {
   readonly supervisor: Supervisor;
 }
 
-export interface PartsDoors extends Omit<SupervisorDoors, 'onLine' | 'report'> {
+export interface PartsDoors extends Omit<SupervisorDoors, 'arrival' | 'onLine' | 'report'> {
   /** The server answered the client's `initialize`; the answer is not passed on by itself. */
   onOpened(backend: Backend, sent: Sent, answer: ResponseLine): void;
   /** The client's `initialize` is being answered without a backend; the record is to be kept first. */
@@ -74,6 +74,7 @@ export function makeParts(plan: SessionPlan, record: SessionRecord, doors: Parts
   });
   const supervisor = new Supervisor(plan.startBackend, plan.starts, {
     ...doors,
+    arrival: () => handshake.arrival,
     onLine: (backend, line) => {
       traffic.onLine(backend, line);
       // Its session may have nothing more to do, and others may wait for a place.

@@ -15,6 +15,8 @@ import type { SessionRecord } from '../store/store.js';
  */
 const MOST = { subscriptions: 1_000, characters: 512 * 1024, text: 64 * 1024 };
 
+const LASTING: ReadonlySet<string> = new Set([SET_LEVEL, SUBSCRIBE, UNSUBSCRIBE]);
+
 /** A session that a client opens. */
 export function newRecord(id: string, { text }: RequestLine): SessionRecord {
   return { id, initialize: text, subscriptions: new Map(), shown: new Map(), usedAt: Date.now() };
@@ -57,6 +59,11 @@ export function afterRequest(record: SessionRecord, { message, text }: RequestLi
     default:
       return record;
   }
+}
+
+/** Whether a request sets what every next backend is told too: it makes of one backend what the others become. */
+export function isLasting({ message }: RequestLine): boolean {
+  return LASTING.has(message.method);
 }
 
 /** The characters of a record. */

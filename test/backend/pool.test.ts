@@ -36,6 +36,7 @@ class Guest {
       this.told.push(`${word} ${backend.generation}`);
     };
     this.supervisor = new Supervisor(room.pool.seat, room.starts, {
+      arrival: () => undefined,
       onStarted: (backend) => {
         tell('started')(backend);
         backend.send(requestText('init', 'initialize', { protocolVersion: this.revision }));

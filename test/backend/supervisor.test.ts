@@ -13,8 +13,8 @@ const FAKE: SpawnSpec = { command: ['fake'], cwd: '/', env: {}, shell: false };
 const TIMEOUTS = { startTimeout: 60_000, drainTimeout: 30_000, killTimeout: 100 };
 const LONG = 3_600_000;
 
-/** A supervisor, and what it tells in words; its backends are numbered from 1. */
-function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
+/** A supervisor, and what it tells in words; its backends are numbered from 1. `arrival`: what its client says that comes new. */
+function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE, arrival?: string) {
   const told: string[] = [];
   const backends: Backend[] = [];
   const tell = (word: string) => (backend: Backend) => told.push(`${word} ${backend.generation}`);
@@ -27,6 +27,7 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
     },
     starts,
     {
+      arrival: () => arrival,
       onStarted: tell('started'),
       onReady: tell('ready'),
       onLost: tell('lost'),
@@ -46,9 +47,9 @@ function supervise(spawn: Spawn, starts = new Starts(), spec = FAKE) {
 }
 
 /** The same on children that the test plays: `play.ready(1)` shakes hands for backend 1, `play.end(1, 9)` ends it. */
-function superviseFakes(starts = new Starts()) {
+function superviseFakes(starts = new Starts(), arrival?: string) {
   const children = new FakeChildren(() => {});
-  const room = supervise(children.spawn, starts);
+  const room = supervise(children.spawn, starts, FAKE, arrival);
   const child = (n: number): FakeChild => at(children.all, n);
   const play = {
     child,
@@ -291,14 +292,124 @@ describe('with time in the hands of the test', () => {
       expect(told).toHaveLength(5);
     });
 
-    test('rests for the sessions that come new as well', async () => {
-      const { starts } = await halted();
-      const { supervisor, told } = superviseFakes(starts);
+    test('is tried by each session every five seconds, however often others try it', async () => {
+      const { starts, supervisor, told } = await halted();
+      await pass(2_500);
+      const other = superviseFakes(starts);
+      other.supervisor.want();
+      expect(other.told).toEqual(['started 1']);
+      await other.play.end(1, 7);
+      await pass(2_500);
       supervisor.want();
-      expect(told).toEqual(['halted', 'gave up: exit 7']);
-      await pass(5_000);
+      expect(told).toEqual(['started 4']);
+      await pass(2_499);
+      other.supervisor.want();
+      expect(other.told.at(-1)).toBe('gave up: exit 7');
+      await pass(1);
+      other.supervisor.want();
+      expect(other.told.at(-1)).toBe('started 2');
+    });
+
+    test('is tried at once by a session whose own last start succeeded', async () => {
+      const starts = new Starts();
+      const { supervisor, told, play } = superviseFakes(starts);
       supervisor.want();
-      expect(told.at(-1)).toBe('started 1');
+      play.ready(1);
+      supervisor.release();
+      await halted(starts);
+      supervisor.want();
+      expect(told.at(-1)).toBe('started 2');
+    });
+
+    describe('and clients that no server has answered yet', () => {
+      /** A client comes with its `initialize`, which breaks the server; whether that was started for it. */
+      async function breakWith(starts: Starts, initialize: string): Promise<boolean> {
+        const { supervisor, told, play } = superviseFakes(starts, initialize);
+        supervisor.want();
+        const isTry = told.includes('started 1');
+        if (isTry) await play.end(1, 7);
+        expect(told.at(-1)).toBe('gave up: exit 7');
+        return isTry;
+      }
+
+      test('is tried by those that say the same every five seconds, the first of them at once', async () => {
+        const { starts } = await halted();
+        expect(await breakWith(starts, 'bad')).toBe(true);
+        expect(await breakWith(starts, 'bad')).toBe(false);
+        await pass(4_999);
+        expect(await breakWith(starts, 'bad')).toBe(false);
+        await pass(1);
+        expect(await breakWith(starts, 'bad')).toBe(true);
+        expect(await breakWith(starts, 'bad')).toBe(false);
+      });
+
+      test('rests after starts of theirs that halted it', async () => {
+        const starts = new Starts();
+        const { supervisor, play } = superviseFakes(starts, 'bad');
+        supervisor.want();
+        await play.end(1, 7);
+        await play.end(2, 7);
+        await pass(250);
+        await play.end(3, 7);
+        await pass(4_999);
+        expect(await breakWith(starts, 'bad')).toBe(false);
+        await pass(1);
+        expect(await breakWith(starts, 'bad')).toBe(true);
+      });
+
+      test('is tried at once by one that says something else than the last', async () => {
+        const { starts } = await halted();
+        for (let second = 0; second < 32; second += 1) {
+          await breakWith(starts, 'bad');
+          await pass(1_000);
+        }
+        const { supervisor, told, play } = superviseFakes(starts, 'good');
+        supervisor.want();
+        expect(told).toEqual(['started 1']);
+        play.ready(1);
+        expect(starts.halted).toBe(false);
+      });
+
+      test('is tried no more often than every five seconds, whatever they say', async () => {
+        const { starts } = await halted();
+        let tries = 0;
+        for (let second = 0; second < 100; second += 1) {
+          for (const initialize of ['one', 'another', `${second}`])
+            if (await breakWith(starts, initialize)) tries += 1;
+          await pass(1_000);
+        }
+        // One of them in advance.
+        expect(tries).toBe(100 / 5 + 1);
+      });
+
+      test('rests no longer for many of them that waited for a build', async () => {
+        const { starts } = await halted();
+        starts.close();
+        const rooms = Array.from({ length: 9 }, (_, n) => superviseFakes(starts, `${n}`));
+        for (const { supervisor } of rooms) supervisor.want();
+        starts.open(false);
+        for (const { supervisor } of rooms) supervisor.reopen();
+        for (const { play } of rooms) await play.end(1, 7);
+        await pass(10_000);
+        expect(await breakWith(starts, 'bad')).toBe(true);
+      });
+
+      test('is tried by the others as ever', async () => {
+        const { starts, supervisor, told } = await halted();
+        await pass(5_000);
+        for (const initialize of ['one', 'another', 'third']) await breakWith(starts, initialize);
+        supervisor.want();
+        expect(told).toEqual(['started 4']);
+      });
+
+      test('forgets with a success whose turn it was', async () => {
+        const starts = new Starts();
+        const { supervisor, play } = superviseFakes(starts, 'good');
+        supervisor.want();
+        play.ready(1);
+        await halted(starts);
+        expect(await breakWith(starts, 'good')).toBe(true);
+      });
     });
 
     test('that starts after all is halted no more', async () => {

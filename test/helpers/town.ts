@@ -94,9 +94,11 @@ export class Town implements AsyncDisposable {
     return sessionIn(this.find(id, purpose));
   }
 
-  /** A client comes with its `initialize`. */
-  arrive(): Visit {
-    const line = requestLine(this.#nextId(), 'initialize', { protocolVersion: NEWEST, capabilities: {} });
+  /** A client of this name comes with its `initialize`. */
+  arrive(name = 'client'): Visit {
+    const clientInfo = { name, version: '1' };
+    const params = { protocolVersion: NEWEST, capabilities: {}, clientInfo };
+    const line = requestLine(this.#nextId(), 'initialize', params);
     const session = sessionIn(this.registry.open(line));
     return visit(session, line.message.id, (stream) => session.open(line, stream));
   }

@@ -69,6 +69,26 @@ test('that a call ran at the old server while the new one started makes the list
   expect(await toldMeanwhile()).toEqual(['server-1']);
 });
 
+test.each([
+  ['logging/setLevel', { level: 'error' }],
+  ['resources/subscribe', { uri: 'a:' }],
+  ['resources/unsubscribe', { uri: 'a:' }],
+])(
+  'lists of a server that was only told what every next one is told too are for other clients: %s [session.fast]',
+  async (method, params) => {
+    let changing = false;
+    await using town = new Town({ play, standing: () => ({ ...UNCHANGED, changing }) });
+    const id = await town.open();
+    town.ask(id, method, params);
+    town.ask(id, 'tools/list');
+    await settle();
+    changing = true;
+    town.starts.close();
+    const { session } = town.arrive();
+    expect(town.ask(session.id, 'tools/list').connection.only.text).toContain('server-0');
+  },
+);
+
 /** Says what it is called, and agrees on the older one of the revision it is asked for and the one it knows. */
 const named = (name: string, knows = NEWEST) =>
   mcpServer({
