@@ -1,5 +1,5 @@
 // A server that is lost: between two calls nobody notices; during a call its caller is told, once.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -167,4 +167,23 @@ it('takes back what a lost server asked, and keeps a late answer from the next o
   const next = await client.ask(call(8, 'echo', { text: 'hello' }));
   expect(next.result?.content).toEqual([{ type: 'text', text: 'hello' }]);
   expect(bridge.lines.filter(({ msg }) => msg.startsWith('a reply to nothing'))).toEqual([]);
+});
+
+describe.skipIf(process.platform === 'win32')('a fault of the bridge that nobody has caught', () => {
+  it.each([
+    ['thrown', 'throw new Error("out of luck")'],
+    ['a promise', 'void Promise.reject(new Error("out of luck"))'],
+  ])('is told and ends no session: %s', async (_, fault) => {
+    const script = path.join(folder, 'fault.cjs');
+    writeFileSync(
+      script,
+      `if (process.argv[1].endsWith('mcp-bridge.js')) process.on('SIGUSR2', () => { ${fault}; });`,
+    );
+    await using bridge = await startBridge({ env: { NODE_OPTIONS: `--require ${script}` } });
+    await using client = await connectV1(bridge.url);
+    const pid = await client.call('pid');
+    process.kill(bridge.pid, 'SIGUSR2');
+    await bridge.untilSaid('The bridge failed, and goes on: Error: out of luck');
+    expect(await client.call('pid')).toBe(pid);
+  });
 });
