@@ -53,7 +53,7 @@ export const OPTIONS = [
   { name: 'env', type: 'list', group: 'server', placeholder: 'KEY=VALUE', built: true,
     pattern: /^[^=\0]+=[^\0]*$/, expected: 'KEY=VALUE', help: 'variable for the server; repeat for more' },
   { name: 'env-file', type: 'string', group: 'server', placeholder: 'file', built: true, expected: 'a file',
-    help: 'file with variables for the server, one KEY=VALUE a line; --env wins' },
+    help: 'file with variables for the server, one KEY=VALUE a line; --env wins; Node 20 takes this flag for its own: set MCP_BRIDGE_ENV_FILE there' },
   { name: 'shell', type: 'boolean', group: 'server', built: true, help: 'run the command through a shell' },
   { name: 'isolation', type: 'choice', group: 'server', default: 'session', choices: ['session', 'shared'], placeholder: 'how', built: true,
     help: 'session: a process of the server for each session; shared: one for all of them, for servers that can run only once' },

@@ -17,6 +17,9 @@ const STDERR = 2;
 /** So much is kept for a reader of our stderr that does not read; more is dropped rather than waited for (bytes). */
 const MOST_UNREAD = 1024 * 1024;
 
+/** So many different texts are remembered. */
+const MOST_TOLD = 100;
+
 /** Tells reports on stderr, or on what stands in its place. */
 export async function makeReporter(
   { options, isTty, colorize }: LogPlan,
@@ -33,10 +36,19 @@ export async function makeReporter(
     },
     destination,
   );
+  const told = new Set<string>();
   return (report: Report) => {
-    const { level, text, fields } = wordsFor(report);
+    const { level: said, text, fields } = wordsFor(report);
+    const level = report.kind === 'backend.noise' && isOld(text, told) ? 'debug' : said;
     if (logger.isLevelEnabled(level)) logger[level]({ session: report.label, ...fields }, text);
   };
+}
+
+/** What a server writes at every start, such as the banner of npm, is news once. */
+function isOld(text: string, told: Set<string>): boolean {
+  if (told.has(text)) return true;
+  if (told.size < MOST_TOLD) told.add(text);
+  return false;
 }
 
 /** Terminals and files are written at once. A pipe that nobody reads must neither stop the bridge nor its end. */

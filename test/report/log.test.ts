@@ -110,6 +110,12 @@ describe('the level', () => {
   });
 });
 
+test('what a server writes at every start, such as the banner of npm, is told once', async () => {
+  const banner = (text: string): Report => ({ kind: 'backend.noise', text, label: 'claude-code' });
+  const lines = await linesOf([banner('> start'), banner('> start'), banner('else'), banner('> start')]);
+  expect(lines.map((line) => JSON.parse(line).level)).toEqual(['warn', 'debug', 'warn', 'debug']);
+});
+
 test('all that is reported is written, in its order', async () => {
   const many = Array.from({ length: 2_000 }, (_, i): Report => ({ ...SAID, text: `line ${i}` }));
   const lines = await linesOf(many);
