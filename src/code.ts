@@ -41,10 +41,11 @@ export function codeOf({ options, spec }: CodePlan, seen: Look, own?: OwnFolder)
   const artefacts = own && path.join(own, BUILT);
   const inferred = infer(spec.command, seen, { build, shell: spec.shell, artefacts });
   const code = { ...inferred, never: [...inferred.never, ...(own ? [own] : [])], explicit: false, name };
-  if (options.noWatch) return { ...code, watch: [], from: 'watching nothing (--no-watch)', hint: undefined };
+  const none = { watch: [], named: [], hint: undefined };
+  if (options.noWatch) return { ...code, ...none, from: 'watching nothing (--no-watch)' };
   if (options.watch.length === 0) return code;
   const from = `watching ${options.watch.join(', ')}${inferred.build ? `, building with ${inferred.build.name}` : ''}`;
-  return { ...code, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
+  return { ...code, ...none, watch: options.watch, extensions: undefined, explicit: true, from };
 }
 
 interface BuildRooms {
@@ -97,7 +98,8 @@ export function watchCode(
   report: Reporter,
 ): CodeWatch {
   if (code.watch.length === 0) return WATCHES_NOTHING;
-  const { watch: paths, explicit, extensions, executables, commands, never } = code;
+  const { explicit, extensions, executables, commands, never } = code;
+  const paths = [...code.watch, ...code.named];
   const { delay, poll, ignore } = options;
   const run = { executables, commands };
   const plan = { cwd: spec.cwd, paths, explicit, ...run, never, delay, poll, ignore, gitignore: true };

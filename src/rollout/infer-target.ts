@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { isCargoRun } from './infer-cargo.js';
 import type { Found, Look } from './infer-look.js';
-import type { Words } from './infer-options.js';
+import { readOptions, type Words } from './infer-options.js';
 import { readScript } from './infer-script.js';
 import type { Shown } from './infer-shown.js';
 import {
@@ -131,7 +131,9 @@ function program({ file }: Command): Target | undefined {
 }
 
 function shellScript({ program, words, found }: Command): Target | undefined {
-  return SHELLS.test(program) ? { kind: 'project', script: found[words[1] ?? '']?.path } : undefined;
+  if (!SHELLS.test(program)) return undefined;
+  const [script = ''] = readOptions(words.slice(1), /^[-+][a-z]*o$/).rest;
+  return { kind: 'project', script: found[script]?.path };
 }
 
 function anyFile({ words, found }: Command): Target | undefined {

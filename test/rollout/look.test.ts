@@ -92,10 +92,10 @@ describe('files', () => {
     }
     expect(await inferIn(folder, './text')).toMatchObject({ watch: ['text'], executables: [] });
     expect(await inferIn(folder, './server')).toMatchObject({
-      watch: ['.'],
+      watch: ['.', 'server'],
       extensions: ['py', 'pyi', 'toml'],
     });
-    expect(await inferIn(folder, './run.py.sh')).toMatchObject({ watch: ['.'] });
+    expect(await inferIn(folder, './run.py.sh')).toMatchObject({ watch: ['.', 'run.py.sh'] });
   });
 
   test('a script is found without its ending, as node finds it', async () => {
