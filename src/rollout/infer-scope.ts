@@ -79,7 +79,9 @@ function scopeOfTree(language: Language, script: string, look: Look): Scope {
   // A script in bin/ is the door of the code beside it.
   const tree = path.basename(folder) === 'bin' && project ? path.dirname(folder) : folder;
   if (isWide(tree, look)) return { ...NOTHING, files: [script] };
-  const beside = filesOf(look, ['package.json', '.env']).filter((file) => path.dirname(file) !== tree);
+  const manifest = filesOf(look, ['package.json']).filter((file) => path.dirname(file) !== tree);
+  // By name even in the folder, where it does not end as the files do that count.
+  const beside = [...manifest, ...filesOf(look, ['.env'])];
   const files = [...beside, ...codeAround(tree, script, language, look), script];
   return { ...NOTHING, folders: [tree], files, extensions: language.extensions };
 }

@@ -192,6 +192,7 @@ describe('what is watched [watch.infer]', () => {
     const ground = { files: ['package.json', '.env'] };
     expect(watchOf('tsx src/a.ts', ground)).toEqual(['.', '.env']);
     expect(watchOf('node src/a.js', ground)).toEqual(['src', 'package.json', '.env', AROUND]);
+    expect(watchOf('node a.js', ground)).toEqual(['.', '.env']);
   });
 
   test.each<[line: string, ground: Ground, watch: string[]]>([
