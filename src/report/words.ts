@@ -129,8 +129,11 @@ function limited({ name, value, command }: Extract<Report, { kind: 'watch.limite
 }
 
 function loops({ file, writer }: Extract<Report, { kind: 'watch.loop' }>): string {
-  const when = writer === 'server' ? 'right after every start' : 'during every build';
-  return `${file} changes ${when}: the ${writer} itself seems to write it. It is ignored from now on (--watch it to force)`;
+  const [when, then] =
+    writer === 'server'
+      ? ['right after every start', 'Right after a start']
+      : ['during every build', 'During a build'];
+  return `${file} changes ${when}: the ${writer} itself seems to write it. ${then} it is ignored from now on; --ignore ${file} ignores it always`;
 }
 
 function listName(method: string): string {

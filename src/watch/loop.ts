@@ -26,12 +26,10 @@ interface Occasions {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** On how many occasions in a row a file changed, up to which one, and how soon at the earliest and the latest. */
+/** The occasions in a row on which a file changed: up to which one, and how soon on each of the last of them (ms). */
 interface Row {
   readonly upTo: number;
-  readonly length: number;
-  readonly soonest: number;
-  readonly latest: number;
+  readonly offsets: readonly number[];
 }
 
 export interface LoopMemory {
@@ -52,9 +50,14 @@ const AFTER_START = 3_000;
 const AFTER_BUILD = 500;
 /** So many occasions in a row are no accident. */
 const ROW = 3;
-/** Of a source file they may be: somebody edits it while slow builds go on. A build writes at the same moment of each. */
+/** Of a source file they may be: somebody edits it while slow builds go on. */
 const ROW_OF_SOURCE = 4;
+/** A program writes at the same moment of each occasion, and a person does not (ms). */
 const STEADY = 250;
+/** Nobody sees a server start and has edited a file so soon (ms). */
+const SOON = 800;
+/** Later than that it may be an agent that calls and edits in turns, which is steady for a while. */
+const ROW_LATER = 6;
 
 /** Files that people and agents write; a server after its start does not. */
 const SOURCE =
@@ -65,9 +68,9 @@ const NEVER: Occasions = { number: 0, from: Infinity, to: -Infinity, isSpent: tr
 export const UNAWARE: LoopMemory = { server: NEVER, build: NEVER, caught: new Map() };
 
 /** Whether what is heard of a file at that time means nothing. */
-export function isMuted({ caught, build }: LoopMemory, file: string, at: number): boolean {
-  const writer = caught.get(file);
-  return writer === 'server' || (writer === 'build' && build.from <= at && at <= build.to);
+export function isMuted(memory: LoopMemory, file: string, at: number): boolean {
+  const writer = memory.caught.get(file);
+  return writer !== undefined && memory[writer].from <= at && at <= memory[writer].to;
 }
 
 export function loopStep(memory: LoopMemory, event: LoopEvent): LoopStep {
@@ -107,8 +110,8 @@ function afterChange({ server, build, caught }: LoopMemory, files: Changed): Loo
     const writer = writerOf(file, after.server.rows.get(file), after.build.rows.get(file));
     if (writer) found.set(file, writer);
   }
-  // What the build was caught writing counts again once it changes while nothing is built: somebody else changed it. What
-  // the server was caught writing is not heard of any more, and never comes here.
+  // What somebody was caught writing comes here only when it changes at another time: then somebody else changed it, and
+  // it counts again.
   const kept = [...caught].filter(([file]) => !files.has(file));
   return { memory: { ...after, caught: new Map([...kept, ...found]) }, caught: found };
 }
@@ -124,21 +127,28 @@ function count(occasions: Occasions, files: Changed): Occasions {
 }
 
 function longer(row: Row | undefined, number: number, offset: number): Row {
-  const alone = { upTo: number, length: 1, soonest: offset, latest: offset };
-  if (!row || row.upTo < number - 1) return alone;
+  if (!row || row.upTo < number - 1) return { upTo: number, offsets: [offset] };
   if (row.upTo === number) return row;
-  const { length, soonest, latest } = row;
-  return {
-    upTo: number,
-    length: length + 1,
-    soonest: Math.min(soonest, offset),
-    latest: Math.max(latest, offset),
-  };
+  return { upTo: number, offsets: [...row.offsets, offset].slice(-ROW_LATER) };
 }
 
 function writerOf(file: string, started: Row | undefined, built: Row | undefined): Writer | undefined {
   const isSource = SOURCE.test(path.extname(file));
-  if (started && !isSource && started.length >= ROW) return 'server';
-  if (!built || built.length < (isSource ? ROW_OF_SOURCE : ROW)) return undefined;
-  return isSource && built.latest - built.soonest > STEADY ? undefined : 'build';
+  if (!isSource && started && isOfServer(started.offsets)) return 'server';
+  return built && isOfBuild(built.offsets, isSource) ? 'build' : undefined;
+}
+
+function isOfServer(offsets: readonly number[]): boolean {
+  const isSoon = offsets.slice(-ROW).every((offset) => offset <= SOON);
+  return isSteady(offsets, isSoon ? ROW : ROW_LATER);
+}
+
+function isOfBuild(offsets: readonly number[], isSource: boolean): boolean {
+  return isSource ? isSteady(offsets, ROW_OF_SOURCE) : offsets.length >= ROW;
+}
+
+/** The last so many are alike. An odd one of before is forgotten: a machine that is busy for once is late for once. */
+function isSteady(offsets: readonly number[], length: number): boolean {
+  const last = offsets.slice(-length);
+  return last.length === length && Math.max(...last) - Math.min(...last) <= STEADY;
 }

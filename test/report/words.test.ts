@@ -171,7 +171,7 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'watch.slow': ['warn', 'waiting for files to come to rest (writing: dist/server)'],
   'watch.loop': [
     'warn',
-    'notes.db changes right after every start: the server itself seems to write it. It is ignored from now on (--watch it to force)',
+    'notes.db changes right after every start: the server itself seems to write it. Right after a start it is ignored from now on; --ignore notes.db ignores it always',
   ],
 };
 
@@ -305,7 +305,7 @@ describe('the other ways to say', () => {
     [
       { kind: 'watch.loop', file: 'out.js', writer: 'build' },
       'warn',
-      'out.js changes during every build: the build itself seems to write it. It is ignored from now on (--watch it to force)',
+      'out.js changes during every build: the build itself seems to write it. During a build it is ignored from now on; --ignore out.js ignores it always',
     ],
   ])('$kind: $2', (report, level, text) => {
     expect(wordsFor(report)).toMatchObject({ level, text });

@@ -45,11 +45,33 @@ function builds(file: string, ...offsets: number[]): LoopEvent[] {
 }
 
 describe('a file that changes after starts [watch.loop]', () => {
-  test('right after three in a row was written by the server, and means nothing from then on', () => {
-    const { memory, caught } = follow(rounds('cache.json', 50, 2_900, 400));
-    expect(caught).toEqual([[5, 'cache.json', 'server']]);
-    for (const at of [20_500, 29_000, 1_000_000]) expect(isMuted(memory, 'cache.json', at)).toBe(true);
+  test('soon, three times in a row at the same moment, was written by the server', () => {
+    expect(follow(rounds('cache.json', 50, 290, 100)).caught).toEqual([[5, 'cache.json', 'server']]);
+    expect(follow(rounds('cache.json', 50, 290, 350)).caught).toEqual([]);
+    expect(follow(rounds('cache.json', 600, 50, 60, 120)).caught).toEqual([[7, 'cache.json', 'server']]);
+  });
+
+  test('later needs six in a row: somebody who calls and edits in turns is as steady for a while', () => {
+    expect(follow(rounds('config.json', 1_200, 1_210, 1_190, 1_200, 1_220)).caught).toEqual([]);
+    expect(follow(rounds('config.json', 1_200, 1_210, 1_190, 1_200, 1_220, 1_200)).caught).toHaveLength(1);
+    expect(follow(rounds('config.json', 1_000, 2_400, 1_700, 1_200, 2_000, 1_500, 2_900)).caught).toEqual([]);
+  });
+
+  test('means nothing right after starts once the server was found to write it, and is a change at any other time', () => {
+    const events = rounds('cache.json', 50, 60, 40);
+    const { memory } = follow(events);
+    expect(isMuted(memory, 'cache.json', 20_500)).toBe(true);
     expect(isMuted(memory, 'other.json', 20_500)).toBe(false);
+    for (const at of [23_100, 29_000, 1_000_000]) expect(isMuted(memory, 'cache.json', at)).toBe(false);
+    const again = follow([...events, started(30_000)]).memory;
+    expect(isMuted(again, 'cache.json', 30_050)).toBe(true);
+  });
+
+  test('is forgiven when it changes at another time, and must be found out anew', () => {
+    const events = [...rounds('cache.json', 50, 60, 40), changed('cache.json', 25_000)];
+    const { memory } = follow([...events, started(30_000)]);
+    expect(memory.caught.size).toBe(0);
+    expect(isMuted(memory, 'cache.json', 30_050)).toBe(false);
   });
 
   test('that changes later once is begun with anew', () => {
