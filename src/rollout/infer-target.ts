@@ -72,6 +72,15 @@ export function targetOf({ words, others, folder }: Shown, { found }: Look): Tar
   return { kind: 'project', language: sourceLanguage(target) };
 }
 
+/** The same where a build is named: a program that is not there is what the build makes. */
+export function targetOfBuilt(shown: Shown, look: Look): Target {
+  const target = targetOf(shown, look);
+  const [word = ''] = shown.words;
+  const isMade = /[/\\]/.test(word) && !look.found[word] && shown.others.length === 0;
+  if (!isMade || target.kind !== 'project' || target.language) return target;
+  return { kind: 'file', file: path.resolve(shown.folder, word), isProgram: true, isCommand: true };
+}
+
 /** What is made of TypeScript runs as JavaScript; of a program nothing tells what it is made of. */
 export function sourceLanguage(target: Target): Language | undefined {
   if (target.kind === 'go') return LANGUAGES.go;

@@ -9,7 +9,7 @@ import type { Look } from './infer-look.js';
 import type { Words } from './infer-options.js';
 import { isBelow, isWithin, type Scope, scopeOf, scopeOfBuilt } from './infer-scope.js';
 import type { Shown } from './infer-shown.js';
-import { type Target, targetOf } from './infer-target.js';
+import { type Target, targetOf, targetOfBuilt } from './infer-target.js';
 import { lookThrough } from './infer-words.js';
 
 export interface InferOptions {
@@ -58,7 +58,7 @@ export function infer(command: Words, look: Look, options: InferOptions = {}): I
   const shown = lookThrough(command, { cwd: look.cwd, shell: options.shell, from: look.package });
   const debugged = isDebugged(shown);
   if (watchesItself(shown)) return inferNothing(command, look, debugged);
-  const target = targetOf(shown, look);
+  const target = options.build ? targetOfBuilt(shown, look) : targetOf(shown, look);
   const scope = options.build ? scopeOfBuilt(target, shown, look) : scopeOf(target, shown, look);
   const { build, run } = planOf(target, shown, look, options);
   const { folders, files: all, ...rest } = scope;

@@ -68,7 +68,7 @@ function findWords({ words, folder }: Shown): Look['found'] {
   const named = words.filter((word, i) => !word.startsWith('-') && (i > 0 || /[/\\]/.test(word)));
   return Object.fromEntries(
     named.flatMap((word) => {
-      const found = findFile(path.resolve(folder, word));
+      const found = findFile(path.resolve(folder, word), word !== words[0]);
       return found ? [[word, found]] : [];
     }),
   );

@@ -8,11 +8,15 @@ export type LoopEvent =
   | { readonly kind: 'started'; readonly at: number }
   | { readonly kind: 'build-began'; readonly at: number }
   | { readonly kind: 'build-ended'; readonly at: number }
-  /** Files that are others than before, and when each was touched. */
-  | {
-      readonly kind: 'changed';
-      readonly files: ReadonlyMap<string, { readonly first: number; readonly last: number }>;
-    };
+  /** Files that are others than before. */
+  | { readonly kind: 'changed'; readonly files: ReadonlyMap<string, Heard> };
+
+/** When a file was touched, and what it says itself of when it was written, if it is there. */
+export interface Heard {
+  readonly first: number;
+  readonly last: number;
+  readonly written?: number | undefined;
+}
 
 /** One occasion after the other on which a writer may write: the time after a start, or a build. */
 interface Occasions {
@@ -86,7 +90,7 @@ export function loopStep(memory: LoopMemory, event: LoopEvent): LoopStep {
   }
 }
 
-type Changed = Extract<LoopEvent, { kind: 'changed' }>['files'];
+type Changed = ReadonlyMap<string, Heard>;
 
 function quiet(memory: LoopMemory): LoopStep {
   return { memory, caught: new Map() };
@@ -104,7 +108,11 @@ function next({ number, rows }: Occasions, from: number, to: number): Occasions 
 }
 
 function afterChange({ server, build, caught }: LoopMemory, files: Changed): LoopStep {
-  const after = { server: count(server, files), build: count(build, files) };
+  const others = new Map([...files].filter(([, heard]) => !isBuilt(build, heard)));
+  const after = {
+    server: count(server, others, (heard) => isDuring(server, heard)),
+    build: count(build, files, (heard) => isBuilt(build, heard)),
+  };
   const found = new Map<string, Writer>();
   for (const file of files.keys()) {
     const writer = writerOf(file, after.server.rows.get(file), after.build.rows.get(file));
@@ -116,14 +124,24 @@ function afterChange({ server, build, caught }: LoopMemory, files: Changed): Loo
   return { memory: { ...after, caught: new Map([...kept, ...found]) }, caught: found };
 }
 
-function count(occasions: Occasions, files: Changed): Occasions {
-  const { number, from, to } = occasions;
+function count(occasions: Occasions, files: Changed, isIn: (heard: Heard) => boolean): Occasions {
+  const { number, from } = occasions;
   const rows = new Map(occasions.rows);
-  for (const [file, { first, last }] of files) {
-    if (last < from || first > to) rows.delete(file);
-    else rows.set(file, longer(occasions.rows.get(file), number, Math.max(0, first - from)));
+  for (const [file, heard] of files) {
+    if (isIn(heard)) rows.set(file, longer(rows.get(file), number, Math.max(0, heard.first - from)));
+    else rows.delete(file);
   }
   return { ...occasions, isSpent: true, rows };
+}
+
+function isDuring({ from, to }: Occasions, { first, last }: Heard): boolean {
+  return from <= last && first <= to;
+}
+
+/** Heard of during the build; or a moment after its end, when servers are started, and written before it. */
+function isBuilt(build: Occasions, heard: Heard): boolean {
+  const end = build.to - AFTER_BUILD;
+  return isDuring(build, heard) && (heard.first <= end || (heard.written ?? end) <= end);
 }
 
 function longer(row: Row | undefined, number: number, offset: number): Row {
@@ -134,16 +152,16 @@ function longer(row: Row | undefined, number: number, offset: number): Row {
 
 function writerOf(file: string, started: Row | undefined, built: Row | undefined): Writer | undefined {
   const isSource = SOURCE.test(path.extname(file));
-  if (!isSource && started && isOfServer(started.offsets)) return 'server';
-  return built && isOfBuild(built.offsets, isSource) ? 'build' : undefined;
+  if (!isSource && started && isRowOfServer(started.offsets)) return 'server';
+  return built && isRowOfBuild(built.offsets, isSource) ? 'build' : undefined;
 }
 
-function isOfServer(offsets: readonly number[]): boolean {
+function isRowOfServer(offsets: readonly number[]): boolean {
   const isSoon = offsets.slice(-ROW).every((offset) => offset <= SOON);
   return isSteady(offsets, isSoon ? ROW : ROW_LATER);
 }
 
-function isOfBuild(offsets: readonly number[], isSource: boolean): boolean {
+function isRowOfBuild(offsets: readonly number[], isSource: boolean): boolean {
   return isSource ? isSteady(offsets, ROW_OF_SOURCE) : offsets.length >= ROW;
 }
 

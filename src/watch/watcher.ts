@@ -206,10 +206,10 @@ export class FileWatcher implements Watcher {
     const touches = this.#batch?.touches ?? new Map();
     this.#batch = undefined;
     const accused = changed.filter((file) => !this.#executables.includes(file));
-    const caught = this.#observe({
-      kind: 'changed',
-      files: new Map([...touches].filter(([file]) => accused.includes(file))),
-    });
+    const heard = [...touches]
+      .filter(([file]) => accused.includes(file))
+      .map(([file, touch]) => [file, { ...touch, written: writtenAt(prints.get(file)) }] as const);
+    const caught = this.#observe({ kind: 'changed', files: new Map(heard) });
     const counted = changed.filter((file) => !caught.has(file)).map((file) => this.#relative(file));
     if (touches.size > 0) this.#doors.onSettled(counted.length > 0 ? makeChange(counted) : undefined);
   }
@@ -242,4 +242,9 @@ export class FileWatcher implements Watcher {
   #relative(file: string): string {
     return path.relative(this.#plan.cwd, file);
   }
+}
+
+/** By the clock of `performance.now`. */
+function writtenAt(print: Print | undefined): number | undefined {
+  return print && Number(print.sample.mtime / 1_000n) / 1_000 - performance.timeOrigin;
 }

@@ -372,6 +372,9 @@ describe('--build', () => {
       { found: BIN, files: ['go.mod'] },
       { watch: [APP], never: [`${APP}/server`], executables: [`${APP}/server`] },
     ],
+    ['./server', {}, { watch: [APP], never: [`${APP}/server`], executables: [`${APP}/server`] }],
+    ['./build/server -v', {}, { watch: [APP], never: [`${APP}/build`], commands: [`${APP}/build/server`] }],
+    ['./venv/bin/python -m server', {}, { watch: [APP], never: [], executables: [] }],
     [
       'java -jar target/a.jar',
       { files: ['pom.xml'] },

@@ -103,6 +103,12 @@ describe('files', () => {
     expect((await inferIn(folder, 'node p/dist/server')).watch).toEqual(['p/dist', 'p/package.json']);
   });
 
+  test('a program is not found by the name of its source', async () => {
+    const folder = makeTempFolder({ '.git/HEAD': '', 'server.ts': '' });
+    const inference = await inferIn(folder, './server', { build: 'make' });
+    expect(inference).toMatchObject({ watch: ['.'], never: ['server'], commands: [folder.at('server')] });
+  });
+
   test('an argument that is no file is only a word', async () => {
     const folder = makeTempFolder({ 'package.json': '{}', 'conf/a.toml': '' });
     expect((await inferIn(folder, 'some-server --x conf/nothing.toml')).watch).toEqual(['.']);

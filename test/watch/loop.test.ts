@@ -13,9 +13,9 @@ import {
 const started = (at: number): LoopEvent => ({ kind: 'started', at });
 const began = (at: number): LoopEvent => ({ kind: 'build-began', at });
 const ended = (at: number): LoopEvent => ({ kind: 'build-ended', at });
-const changed = (file: string, first: number, last = first): LoopEvent => ({
+const changed = (file: string, first: number, last = first, written?: number): LoopEvent => ({
   kind: 'changed',
-  files: new Map([[file, { first, last }]]),
+  files: new Map([[file, { first, last, written }]]),
 });
 
 /** What is remembered in the end, and who was caught on the way, by the number of the event. */
@@ -138,6 +138,28 @@ describe('a file that changes during builds [watch.loop]', () => {
     expect(follow([...builds('gen.ts', 100, 100, 100, 100), changed('gen.ts', 38_000)]).caught).toHaveLength(
       1,
     );
+  });
+
+  test('right after starts too was written by the build', () => {
+    const round = (at: number) => [
+      started(at),
+      began(at + 500),
+      changed('server', at + 700),
+      ended(at + 900),
+    ];
+    const { caught } = follow([...round(0), ...round(5_000), ...round(10_000)]);
+    expect(caught).toEqual([[10, 'server', 'build']]);
+  });
+
+  test('is of the build if it was written before their end, and of the server that is started then if it was not', () => {
+    const round = (written: number) => (i: number) => {
+      const end = i * 10_000;
+      const change = changed('out.json', end + 300, end + 300, end + written);
+      return [began(end - 5_000), ended(end), started(end + 10), change];
+    };
+    const writerOf = (written: number) => follow([1, 2, 3].flatMap(round(written))).caught;
+    expect(writerOf(-20)).toEqual([[11, 'out.json', 'build']]);
+    expect(writerOf(290)).toEqual([[11, 'out.json', 'server']]);
   });
 
   test('is heard of a moment after their end', () => {
