@@ -32,7 +32,8 @@ export function scopeOf(target: Target, shown: Shown, look: Look): Scope {
     case 'go':
       return scopeOfProject(projectOf(look), LANGUAGES.go, undefined, look);
     case 'project': {
-      const folder = projectOf(look) ?? (target.script && path.dirname(target.script));
+      const named = target.folder ?? (target.script && path.dirname(target.script));
+      const folder = projectOf(look) ?? named;
       return scopeOfProject(folder, target.language, target.script, look);
     }
     case 'tree':
