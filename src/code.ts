@@ -74,7 +74,7 @@ export function beginBuild(
   return running;
 }
 
-export interface CodeWatch extends Pick<Watcher, 'mark' | 'pause' | 'resume' | 'close'> {
+export interface CodeWatch extends Pick<Watcher, 'mark' | 'pause' | 'resume' | 'takeUp' | 'close'> {
   /** The user has paused it. */
   readonly isPaused: boolean;
   /** Pauses, or resumes, for the user. */
@@ -86,6 +86,7 @@ const WATCHES_NOTHING: CodeWatch = {
   toggle: () => {},
   pause: () => {},
   resume: () => {},
+  takeUp: () => {},
   mark: () => {},
   close: async () => {},
 };
@@ -121,6 +122,7 @@ export function watchCode(
     },
     pause: () => watcher.pause(),
     resume: () => watcher.resume(),
+    takeUp: () => watcher.takeUp(),
     mark: (event) => watcher.mark(event),
     close: () => watcher.close(),
   };

@@ -37,6 +37,8 @@ export interface Watcher {
   pause(): void;
   /** What changed meanwhile is one change. */
   resume(): void;
+  /** All is being taken up as it is now: of what changed in the pause, only what changes from now on is told. */
+  takeUp(): void;
   /** Something began or ended that may write files itself. */
   mark(event: 'started' | 'build-began' | 'build-ended'): void;
   close(): Promise<void>;
@@ -98,6 +100,13 @@ export class FileWatcher implements Watcher {
     this.#noted = undefined;
     for (const file of noted ?? []) this.#onFile(file);
     if (noted) this.#onFolders();
+  }
+
+  takeUp(): void {
+    if (!this.#noted) return;
+    const noted = [...this.#noted];
+    this.#noted.clear();
+    void this.#takeDifferent(noted);
   }
 
   mark(event: 'started' | 'build-began' | 'build-ended'): void {
@@ -225,9 +234,15 @@ export class FileWatcher implements Watcher {
     return caught;
   }
 
-  /** Takes files for what they are, without a word. */
-  async #take(files: readonly string[]): Promise<void> {
-    const prints = await readPrints(samplesOf(files), true);
+  /** Takes for what it is whatever differs; in the pause nothing was heard of what is in new folders. */
+  async #takeDifferent(noted: readonly string[]): Promise<void> {
+    const differing = this.#prints.differing(await this.#feed.list());
+    await this.#take([...new Set([...noted, ...differing])], false);
+  }
+
+  /** Takes files for what they are, without a word; none if one of them is being written, unless that is all right. */
+  async #take(files: readonly string[], mayMove = true): Promise<void> {
+    const prints = await readPrints(samplesOf(files), mayMove);
     if (prints) this.#prints.commit(prints);
   }
 

@@ -488,6 +488,28 @@ describe('a pause [watch.pause]', () => {
     expect(await watch.rest()).toEqual([]);
   });
 
+  test('does not tell at its end of what was taken up meanwhile, but of what changed after that', async () => {
+    const folder = makeTempFolder({ 'a.js': '1', 'b.js': '1', 'gone.js': '1' });
+    const watch = await watching(folder);
+    watch.watcher.pause();
+    folder.write('a.js', '2');
+    folder.write('b.js', '2');
+    folder.write('new/folder/c.js', '1');
+    folder.remove('gone.js');
+    await sleep(200);
+    watch.watcher.takeUp();
+    await sleep(200);
+    folder.write('b.js', '3');
+    await sleep(200);
+    watch.watcher.resume();
+    expect(await watch.rest()).toEqual([['b.js']]);
+    watch.watcher.pause();
+    watch.watcher.takeUp();
+    await sleep(200);
+    watch.watcher.resume();
+    expect(await watch.rest()).toEqual([]);
+  });
+
   test('lets go of a batch that has begun, and tells of it later', async () => {
     const folder = makeTempFolder({ 'a.js': '1' });
     const watch = await watching(folder);
