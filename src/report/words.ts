@@ -73,6 +73,8 @@ const WORDS: Words = {
   'rollout.exclusive': ({ late }) => warn(`${exclusive(late)}: ${STOPS_FIRST}`),
 
   'watch.ready': ({ files }) => debug(`watching ${files} files`),
+  'watch.missing': ({ paths }) =>
+    warn(`--watch names what is not there: ${paths.join(', ')}. It is watched when it comes.`),
   'watch.paused': ({ isPaused }) => info(isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed'),
   'watch.refused': ({ folder }) =>
     warn(`${folder} is too much to watch; name what is to be watched with --watch`),

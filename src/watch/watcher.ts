@@ -10,6 +10,7 @@ import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.
 import type { WatchPlan } from './plan.js';
 import { type Print, Prints, readPrints } from './prints.js';
 import { isExecutable, isThere, samplesOf } from './sample.js';
+import { missingOf } from './scope.js';
 import { type Change, makeChange, type Unrest } from './settle.js';
 
 export interface WatchDoors {
@@ -23,6 +24,8 @@ export interface WatchDoors {
 export type WatcherReport =
   | FeedReport
   | { readonly kind: 'watch.ready'; readonly files: number; readonly polls: PollReason | undefined }
+  /** The user named this, absolute here, and there is nothing. */
+  | { readonly kind: 'watch.missing'; readonly paths: readonly string[] }
   /** The server or the build writes this file in circles; it is ignored. */
   | { readonly kind: 'watch.loop'; readonly file: string; readonly writer: Writer }
   /** Files do not come to rest. */
@@ -124,6 +127,7 @@ export class FileWatcher implements Watcher {
     try {
       const before = await this.#feed.list();
       this.#prints.begin(before);
+      this.#tellMissing(before);
       await sleep(OPEN_AFTER, undefined, { signal: this.#life.signal });
       const now = await this.#feed.follow(before);
       if (this.#life.signal.aborted) return;
@@ -135,6 +139,11 @@ export class FileWatcher implements Watcher {
     } catch (error) {
       if (!this.#life.signal.aborted) this.#doors.report({ kind: 'watch.failed', error });
     }
+  }
+
+  #tellMissing({ files }: Listing): void {
+    const paths = this.#plan.explicit ? missingOf(this.#plan, [...files.keys()]) : [];
+    if (paths.length > 0) this.#doors.report({ kind: 'watch.missing', paths });
   }
 
   #learnPlaces(): void {
