@@ -93,7 +93,10 @@ export async function startBridge(plan: BridgePlan): Promise<Bridge> {
   beginStarts(rooms);
   const stop = makeStop(rooms);
   return {
-    restart: () => rollout.force(),
+    restart: () => {
+      watch.takeUp();
+      rollout.force();
+    },
     pause: () => watch.toggle(),
     ...stop,
     close: async (drain) => {

@@ -41,10 +41,11 @@ export function codeOf({ options, spec }: CodePlan, seen: Look, own?: OwnFolder)
   const artefacts = own && path.join(own, BUILT);
   const inferred = infer(spec.command, seen, { build, shell: spec.shell, artefacts });
   const code = { ...inferred, never: [...inferred.never, ...(own ? [own] : [])], explicit: false, name };
-  if (options.noWatch) return { ...code, watch: [], from: 'watching nothing (--no-watch)', hint: undefined };
+  const none = { watch: [], named: [], hint: undefined };
+  if (options.noWatch) return { ...code, ...none, from: 'watching nothing (--no-watch)' };
   if (options.watch.length === 0) return code;
   const from = `watching ${options.watch.join(', ')}${inferred.build ? `, building with ${inferred.build.name}` : ''}`;
-  return { ...code, watch: options.watch, extensions: undefined, explicit: true, from, hint: undefined };
+  return { ...code, ...none, watch: options.watch, extensions: undefined, explicit: true, from };
 }
 
 interface BuildRooms {
@@ -73,7 +74,7 @@ export function beginBuild(
   return running;
 }
 
-export interface CodeWatch extends Pick<Watcher, 'mark' | 'pause' | 'resume' | 'close'> {
+export interface CodeWatch extends Pick<Watcher, 'mark' | 'pause' | 'resume' | 'takeUp' | 'close'> {
   /** The user has paused it. */
   readonly isPaused: boolean;
   /** Pauses, or resumes, for the user. */
@@ -85,6 +86,7 @@ const WATCHES_NOTHING: CodeWatch = {
   toggle: () => {},
   pause: () => {},
   resume: () => {},
+  takeUp: () => {},
   mark: () => {},
   close: async () => {},
 };
@@ -97,7 +99,8 @@ export function watchCode(
   report: Reporter,
 ): CodeWatch {
   if (code.watch.length === 0) return WATCHES_NOTHING;
-  const { watch: paths, explicit, extensions, executables, commands, never } = code;
+  const { explicit, extensions, executables, commands, never } = code;
+  const paths = [...code.watch, ...code.named];
   const { delay, poll, ignore } = options;
   const run = { executables, commands };
   const plan = { cwd: spec.cwd, paths, explicit, ...run, never, delay, poll, ignore, gitignore: true };
@@ -119,6 +122,7 @@ export function watchCode(
     },
     pause: () => watcher.pause(),
     resume: () => watcher.resume(),
+    takeUp: () => watcher.takeUp(),
     mark: (event) => watcher.mark(event),
     close: () => watcher.close(),
   };

@@ -59,7 +59,7 @@ export const OPTIONS = [
     help: 'session: a process of the server for each session; shared: one for all of them, for servers that can run only once' },
   { name: 'watch', alias: 'w', type: 'list', group: 'restarts', placeholder: 'path', built: true,
     pattern: /^[^\0]+$/, expected: 'a file, a folder or a glob',
-    help: 'file, folder or glob whose change takes the new code to every session; without it inferred from the command; repeat for more' },
+    help: 'file, folder or glob, relative to --cwd, whose change takes the new code to every session; without it inferred from the command; repeat for more' },
   { name: 'ignore', alias: 'i', type: 'list', group: 'restarts', placeholder: 'glob', built: true,
     pattern: /^[^\0]+$/, expected: 'a file, a folder or a glob',
     help: 'never watched, besides version control, node_modules, build folders, caches, editor swap files, test files and what .gitignore names; repeat for more' },

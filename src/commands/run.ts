@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { type Bridge, startBridge } from '../bridge.js';
-import { codeOf, lookAt } from '../code.js';
+import { type CodePlan, codeOf, lookAt } from '../code.js';
 import { BridgeError } from '../errors.js';
 import type { ListenPlan } from '../http/endpoint.js';
 import type { Options } from '../options.js';
@@ -34,15 +34,12 @@ export async function run(plan: RunPlan): Promise<Bridge> {
   if (!isFolder(cwd)) {
     throw new BridgeError(`--cwd: expected a folder, got ${cwd}, which is none.`, 2);
   }
-  const fault = options.shell ? undefined : findFault({ command: command[0], cwd, env: env.value });
   const spec = { command, cwd, env: env.value, shell: options.shell };
-  // A command that is not there yet may come with a change, if something is watched.
-  if (fault && codeOf({ options, spec }, await lookAt({ spec })).watch.length === 0)
-    throw new BridgeError(fault, 2);
+  const warning = await warningOf({ options, spec });
   const port = choosePort(options, folder, () =>
     options.noPersist ? undefined : rememberedPort(stateOf(plan)),
   );
-  const warnings = fault ? [...plan.warnings, `${fault} Waiting for a change.`] : plan.warnings;
+  const warnings = warning ? [...plan.warnings, warning] : plan.warnings;
   return startBridge({
     options,
     listen: {
@@ -59,6 +56,19 @@ export async function run(plan: RunPlan): Promise<Bridge> {
     makeReporter: () => loadReporter(options, plan.env),
     announce: (url, report) => announce(url, report, { ...plan, warnings }),
   });
+}
+
+/** What is to be said of a command that cannot be run as it is. Throws a BridgeError if nothing will change that. */
+async function warningOf({ options, spec }: CodePlan): Promise<string | undefined> {
+  const [command] = spec.command;
+  const fault = options.shell ? undefined : findFault({ command, cwd: spec.cwd, env: spec.env });
+  if (!fault) return undefined;
+  const seen = await lookAt({ spec });
+  const { build, watch } = codeOf({ options, spec }, seen);
+  // A file that is not there yet is what the build makes that the user has named.
+  if (options.build && build && /[/\\]/.test(command) && !seen.found[command]) return undefined;
+  if (watch.length === 0) throw new BridgeError(fault, 2);
+  return `${fault} Waiting for a change.`;
 }
 
 function isFolder(file: string): boolean {

@@ -75,6 +75,8 @@ const WORDS: Words = {
   'rollout.exclusive': ({ late }) => warn(`${exclusive(late)}: ${STOPS_FIRST}`),
 
   'watch.ready': ({ files }) => debug(`watching ${files} files`),
+  'watch.missing': ({ paths }) =>
+    warn(`--watch names what is not there: ${paths.join(', ')}. It is watched when it comes.`),
   'watch.paused': ({ isPaused }) => info(isPaused ? 'Paused: changes are noted (p to resume)' : 'Resumed'),
   'watch.refused': ({ folder }) =>
     warn(`${folder} is too much to watch; name what is to be watched with --watch`),
@@ -131,8 +133,11 @@ function limited({ name, value, command }: Extract<Report, { kind: 'watch.limite
 }
 
 function loops({ file, writer }: Extract<Report, { kind: 'watch.loop' }>): string {
-  const when = writer === 'server' ? 'right after every start' : 'during every build';
-  return `${file} changes ${when}: the ${writer} itself seems to write it. It is ignored from now on (--watch it to force)`;
+  const [when, then] =
+    writer === 'server'
+      ? ['right after every start', 'Right after a start']
+      : ['during every build', 'During a build'];
+  return `${file} changes ${when}: the ${writer} itself seems to write it. ${then} it is ignored from now on; --ignore ${file} ignores it always`;
 }
 
 function listName(method: string): string {

@@ -8,9 +8,10 @@ const ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts'];
 /** ELF, PE, and Mach-O of either word size and byte order, or of several machines. */
 const MACHINE_CODE = /^(\x7fELF|MZ|\xfe\xed\xfa[\xce\xcf]|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe)/;
 
-/** What a word names, if it names something. */
-export function findFile(file: string): Found | undefined {
-  const there = ENDINGS.map((ending) => file + ending).find((each) => statOf(each) !== undefined);
+/** What a word names, if it names something; the name of a script may lack its ending. */
+export function findFile(file: string, isScript: boolean): Found | undefined {
+  const endings = isScript ? ENDINGS : [''];
+  const there = endings.map((ending) => file + ending).find((each) => statOf(each) !== undefined);
   if (there === undefined) return undefined;
   return statOf(there)?.isDirectory() ? { path: there, kind: 'folder' } : { path: there, ...kindOf(there) };
 }

@@ -9,6 +9,8 @@ export interface Look {
   readonly wide: readonly string[];
   /** Words of the command that name something on the disk. */
   readonly found: Readonly<Record<string, Found>>;
+  /** What `python -m` names, where that lies in the folder that the command runs in. */
+  readonly module?: Found | undefined;
   /** The nearest folder above the script, else above where the command runs, that has a manifest. */
   readonly project?: string | undefined;
   /** Manifests and the like in that folder, by their names. */

@@ -8,7 +8,7 @@ import { sourceLanguage, type Target } from './infer-target.js';
 
 export interface Scope {
   readonly folders: readonly string[];
-  /** Globs too. */
+  /** Globs too. The script that the command names is among them: of a folder not every file counts. */
   readonly files: readonly string[];
   readonly extensions?: readonly string[] | undefined;
   readonly never: readonly string[];
@@ -32,7 +32,8 @@ export function scopeOf(target: Target, shown: Shown, look: Look): Scope {
     case 'go':
       return scopeOfProject(projectOf(look), LANGUAGES.go, undefined, look);
     case 'project': {
-      const folder = projectOf(look) ?? (target.script && path.dirname(target.script));
+      const named = target.folder ?? (target.script && path.dirname(target.script));
+      const folder = projectOf(look) ?? named;
       return scopeOfProject(folder, target.language, target.script, look);
     }
     case 'tree':
@@ -57,6 +58,12 @@ export function scopeOfBuilt(target: Target, shown: Shown, look: Look): Scope {
   };
 }
 
+/** Whether a file counts in a folder that is watched, as far as its ending tells. */
+export function isBelow(file: string, { folders, extensions }: Scope): boolean {
+  const isOfKind = extensions?.includes(path.extname(file).slice(1)) ?? true;
+  return isOfKind && folders.some((folder) => isWithin(file, folder));
+}
+
 /** The folder of the project, unless it is too wide to be one. */
 export function projectOf(look: Look): string | undefined {
   return look.project === undefined || isWide(look.project, look) ? undefined : look.project;
@@ -73,8 +80,10 @@ function scopeOfTree(language: Language, script: string, look: Look): Scope {
   // A script in bin/ is the door of the code beside it.
   const tree = path.basename(folder) === 'bin' && project ? path.dirname(folder) : folder;
   if (isWide(tree, look)) return { ...NOTHING, files: [script] };
-  const beside = filesOf(look, ['package.json', '.env']).filter((file) => path.dirname(file) !== tree);
-  const files = [...beside, ...codeAround(tree, script, language, look)];
+  const manifest = filesOf(look, ['package.json']).filter((file) => path.dirname(file) !== tree);
+  // By name even in the folder, where it does not end as the files do that count.
+  const beside = [...manifest, ...filesOf(look, ['.env'])];
+  const files = [...beside, ...codeAround(tree, script, language, look), script];
   return { ...NOTHING, folders: [tree], files, extensions: language.extensions };
 }
 
@@ -96,7 +105,8 @@ function scopeOfProject(
   script: string | undefined,
   look: Look,
 ): Scope {
-  if (folder === undefined || isWide(folder, look)) return { ...NOTHING, files: script ? [script] : [] };
+  const named = script === undefined ? [] : [script];
+  if (folder === undefined || isWide(folder, look)) return { ...NOTHING, files: named };
   const language = known ?? languageOf(look);
   const outputs = (language?.output ?? []).map((name) => path.join(folder, name));
   if (look.outDir !== undefined) outputs.push(look.outDir);
@@ -104,7 +114,7 @@ function scopeOfProject(
   return {
     ...NOTHING,
     folders: [folder],
-    files: filesOf(look, ['.env']),
+    files: [...filesOf(look, ['.env']), ...named],
     extensions: language?.extensions,
     never,
   };

@@ -1,6 +1,6 @@
 // An interpreter's command line: its own options, and its script.
 import { readOptions, type Words } from './infer-options.js';
-import { type Interpreter, interpreterOf, programOf } from './infer-table.js';
+import { type Interpreter, interpreterOf, LANGUAGES, programOf } from './infer-table.js';
 
 export interface Script {
   readonly options: Words;
@@ -26,6 +26,13 @@ export function readScript(words: Words, interpreter: Interpreter): Script {
     options.push(word);
     rest = after;
   }
+}
+
+/** "pkg" of `python -m pkg.server`. */
+export function moduleOf(words: Words): string | undefined {
+  if (interpreterOf(programOf(words[0]))?.language !== LANGUAGES.python) return undefined;
+  const at = words.indexOf('-m');
+  return at < 0 ? undefined : words[at + 1]?.split('.')[0];
 }
 
 /** The words that are the interpreter's own: those before its script, or all of them where it takes them anywhere. */

@@ -30,6 +30,7 @@ export const MANIFESTS: readonly (readonly [name: RegExp, language: Language | u
   [/^pyproject\.toml$/, LANGUAGES.python],
   [/\.csproj$/, LANGUAGES.dotnet],
   [/^(pom\.xml|build\.gradle(\.kts)?)$/, LANGUAGES.java],
+  [/^(setup\.(py|cfg)|requirements\.txt)$/, LANGUAGES.python],
   [/^\.git$/, undefined],
 ];
 

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { isCargoRun } from './infer-cargo.js';
 import type { Found, Look } from './infer-look.js';
-import type { Words } from './infer-options.js';
+import { readOptions, type Words } from './infer-options.js';
 import { readScript } from './infer-script.js';
 import type { Shown } from './infer-shown.js';
 import {
@@ -23,7 +23,9 @@ export type Target =
   | {
       readonly kind: 'project';
       readonly language?: Language | undefined;
+      /** What of it the command names. */
       readonly script?: string | undefined;
+      readonly folder?: string | undefined;
     }
   /** A script, and the folder it is in. */
   | { readonly kind: 'tree'; readonly language: Language; readonly script: string }
@@ -46,6 +48,7 @@ interface Command {
   readonly file: Found | undefined;
   readonly folder: string;
   readonly found: Look['found'];
+  readonly module: Found | undefined;
 }
 
 /** The first of these that has an answer has it. */
@@ -64,12 +67,21 @@ const RULES: readonly ((command: Command) => Target | undefined)[] = [
 const NOTHING: Target = { kind: 'nothing' };
 
 /** What the command that runs in the end runs. */
-export function targetOf({ words, others, folder }: Shown, { found }: Look): Target {
-  const command = { words, program: programOf(words[0]), file: found[words[0] ?? ''], folder, found };
+export function targetOf({ words, others, folder }: Shown, { found, module }: Look): Target {
+  const command = { words, program: programOf(words[0]), file: found[words[0] ?? ''], folder, found, module };
   const target = firstOf(RULES, command) ?? { kind: 'project' };
   if (others.length === 0 || target.kind === 'nothing') return target;
   // What runs before it may make it: then the sources are elsewhere.
   return { kind: 'project', language: sourceLanguage(target) };
+}
+
+/** The same where a build is named: a program that is not there is what the build makes. */
+export function targetOfBuilt(shown: Shown, look: Look): Target {
+  const target = targetOf(shown, look);
+  const [word = ''] = shown.words;
+  const isMade = /[/\\]/.test(word) && !look.found[word] && shown.others.length === 0;
+  if (!isMade || target.kind !== 'project' || target.language) return target;
+  return { kind: 'file', file: path.resolve(shown.folder, word), isProgram: true, isCommand: true };
 }
 
 /** What is made of TypeScript runs as JavaScript; of a program nothing tells what it is made of. */
@@ -131,7 +143,9 @@ function program({ file }: Command): Target | undefined {
 }
 
 function shellScript({ program, words, found }: Command): Target | undefined {
-  return SHELLS.test(program) ? { kind: 'project', script: found[words[1] ?? '']?.path } : undefined;
+  if (!SHELLS.test(program)) return undefined;
+  const [script = ''] = readOptions(words.slice(1), /^[-+][a-z]*o$/).rest;
+  return { kind: 'project', script: found[script]?.path };
 }
 
 function anyFile({ words, found }: Command): Target | undefined {
@@ -139,18 +153,22 @@ function anyFile({ words, found }: Command): Target | undefined {
   return file && { kind: 'file', file: file.path, isProgram: file.kind === 'program' };
 }
 
-function targetOfScript(words: Words, interpreter: Interpreter, { folder, found }: Command): Target {
+function targetOfScript(words: Words, interpreter: Interpreter, { folder, found, module }: Command): Target {
   const { language, scope } = interpreter;
   const { options, script } = readScript(words, interpreter);
-  if (script === undefined) return { kind: 'project', language };
+  if (script === undefined) return { kind: 'project', language, ...partOf(module) };
   if (isElsewhere(script)) return NOTHING;
   if (script.endsWith('.dll')) return { kind: 'file', file: path.resolve(folder, script), isProgram: true };
-  const there = found[script];
-  const file = there?.kind === 'folder' ? undefined : there?.path;
+  const part = partOf(found[script]);
   if (language === LANGUAGES.node && isTypescript(script, options))
-    return { kind: 'project', language: LANGUAGES.typescript, script: file };
-  if (scope === 'project' || there?.kind === 'folder') return { kind: 'project', language, script: file };
-  return { kind: 'tree', language, script: file ?? path.resolve(folder, script) };
+    return { kind: 'project', language: LANGUAGES.typescript, ...part };
+  if (scope === 'project' || part.folder) return { kind: 'project', language, ...part };
+  return { kind: 'tree', language, script: part.script ?? path.resolve(folder, script) };
+}
+
+function partOf(found: Found | undefined): { readonly script?: string; readonly folder?: string } {
+  if (!found) return {};
+  return found.kind === 'folder' ? { folder: found.path } : { script: found.path };
 }
 
 function isTypescript(script: string, options: Words): boolean {

@@ -7,9 +7,9 @@ import { isDebugged, watchesItself } from './infer-itself.js';
 import { tellLine } from './infer-line.js';
 import type { Look } from './infer-look.js';
 import type { Words } from './infer-options.js';
-import { isWithin, type Scope, scopeOf, scopeOfBuilt } from './infer-scope.js';
+import { isBelow, isWithin, type Scope, scopeOf, scopeOfBuilt } from './infer-scope.js';
 import type { Shown } from './infer-shown.js';
-import { type Target, targetOf } from './infer-target.js';
+import { type Target, targetOf, targetOfBuilt } from './infer-target.js';
 import { lookThrough } from './infer-words.js';
 
 export interface InferOptions {
@@ -24,6 +24,8 @@ export interface InferOptions {
 export interface Inference {
   /** Files, folders and globs, absolute. */
   readonly watch: readonly string[];
+  /** Files in those folders that count whatever they are called, and whatever git ignores: the script. */
+  readonly named: readonly string[];
   /** Of the files in folders only those that end so; all of them if there is none. */
   readonly extensions?: readonly string[] | undefined;
   /** Folders and files that builds write. */
@@ -56,16 +58,19 @@ export function infer(command: Words, look: Look, options: InferOptions = {}): I
   const shown = lookThrough(command, { cwd: look.cwd, shell: options.shell, from: look.package });
   const debugged = isDebugged(shown);
   if (watchesItself(shown)) return inferNothing(command, look, debugged);
-  const target = targetOf(shown, look);
+  const target = options.build ? targetOfBuilt(shown, look) : targetOf(shown, look);
   const scope = options.build ? scopeOfBuilt(target, shown, look) : scopeOf(target, shown, look);
   const { build, run } = planOf(target, shown, look, options);
-  const { folders, files, ...rest } = scope;
+  const { folders, files: all, ...rest } = scope;
+  const named = all.filter((file) => isBelow(file, scope));
+  const files = all.filter((file) => !named.includes(file));
   return {
     ...rest,
     watch: [...folders, ...files],
+    named,
     build,
     run,
-    from: tellLine({ ...scope, build: build?.name, command, cwd: look.cwd }),
+    from: tellLine({ ...scope, files, build: build?.name, command, cwd: look.cwd }),
     hint: hintFor(target, scope, look, options),
     watchesItself: false,
     debugged,
@@ -75,7 +80,7 @@ export function infer(command: Words, look: Look, options: InferOptions = {}): I
 function inferNothing(command: Words, look: Look, debugged: boolean): Inference {
   const line = tellLine({ folders: [], files: [], command, cwd: look.cwd });
   return {
-    ...{ watch: [], never: [], executables: [], commands: [], run: AS_GIVEN },
+    ...{ watch: [], named: [], never: [], executables: [], commands: [], run: AS_GIVEN },
     from: `${line}, which watches by itself`,
     hint: 'Each of its own restarts loses what clients have said: leave the watching to mcp-bridge.',
     watchesItself: true,

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { isObject, parseJson } from '../protocol/jsonrpc.js';
 import { findAbove, findFile, foldersFrom, isFile, namesIn, readText } from './infer-disk.js';
 import { askCargo } from './infer-facts.js';
-import type { Look } from './infer-look.js';
+import type { Found, Look } from './infer-look.js';
 import { valuesOf } from './infer-options.js';
-import { readScript } from './infer-script.js';
+import { moduleOf, readScript } from './infer-script.js';
 import type { Package, Shown } from './infer-shown.js';
 import { interpreterOf, MANIFESTS, programOf } from './infer-table.js';
 import { lookThrough } from './infer-words.js';
@@ -44,6 +44,7 @@ export async function look(command: readonly string[], { cwd, env, shell = false
     cwd,
     wide,
     found,
+    module: findModule(shown),
     project,
     files: names.filter((name) => isManifest(name) || ALSO.includes(name)),
     package: from,
@@ -68,10 +69,17 @@ function findWords({ words, folder }: Shown): Look['found'] {
   const named = words.filter((word, i) => !word.startsWith('-') && (i > 0 || /[/\\]/.test(word)));
   return Object.fromEntries(
     named.flatMap((word) => {
-      const found = findFile(path.resolve(folder, word));
+      const found = findFile(path.resolve(folder, word), word !== words[0]);
       return found ? [[word, found]] : [];
     }),
   );
+}
+
+function findModule({ words, folder }: Shown): Found | undefined {
+  const name = moduleOf(words);
+  if (!name) return undefined;
+  const inFolder = findFile(path.resolve(folder, name), false);
+  return inFolder?.kind === 'folder' ? inFolder : findFile(path.resolve(folder, `${name}.py`), false);
 }
 
 /** Where the search for the project begins: at the script or program, else where the command runs. */

@@ -8,11 +8,15 @@ export type LoopEvent =
   | { readonly kind: 'started'; readonly at: number }
   | { readonly kind: 'build-began'; readonly at: number }
   | { readonly kind: 'build-ended'; readonly at: number }
-  /** Files that are others than before, and when each was touched. */
-  | {
-      readonly kind: 'changed';
-      readonly files: ReadonlyMap<string, { readonly first: number; readonly last: number }>;
-    };
+  /** Files that are others than before. */
+  | { readonly kind: 'changed'; readonly files: ReadonlyMap<string, Heard> };
+
+/** When a file was touched, and what it says itself of when it was written, if it is there. */
+export interface Heard {
+  readonly first: number;
+  readonly last: number;
+  readonly written?: number | undefined;
+}
 
 /** One occasion after the other on which a writer may write: the time after a start, or a build. */
 interface Occasions {
@@ -26,12 +30,10 @@ interface Occasions {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** On how many occasions in a row a file changed, up to which one, and how soon at the earliest and the latest. */
+/** The occasions in a row on which a file changed: up to which one, and how soon on each of the last of them (ms). */
 interface Row {
   readonly upTo: number;
-  readonly length: number;
-  readonly soonest: number;
-  readonly latest: number;
+  readonly offsets: readonly number[];
 }
 
 export interface LoopMemory {
@@ -52,9 +54,14 @@ const AFTER_START = 3_000;
 const AFTER_BUILD = 500;
 /** So many occasions in a row are no accident. */
 const ROW = 3;
-/** Of a source file they may be: somebody edits it while slow builds go on. A build writes at the same moment of each. */
+/** Of a source file they may be: somebody edits it while slow builds go on. */
 const ROW_OF_SOURCE = 4;
+/** A program writes at the same moment of each occasion, and a person does not (ms). */
 const STEADY = 250;
+/** Nobody sees a server start and has edited a file so soon (ms). */
+const SOON = 800;
+/** Later than that it may be an agent that calls and edits in turns, which is steady for a while. */
+const ROW_LATER = 6;
 
 /** Files that people and agents write; a server after its start does not. */
 const SOURCE =
@@ -65,9 +72,9 @@ const NEVER: Occasions = { number: 0, from: Infinity, to: -Infinity, isSpent: tr
 export const UNAWARE: LoopMemory = { server: NEVER, build: NEVER, caught: new Map() };
 
 /** Whether what is heard of a file at that time means nothing. */
-export function isMuted({ caught, build }: LoopMemory, file: string, at: number): boolean {
-  const writer = caught.get(file);
-  return writer === 'server' || (writer === 'build' && build.from <= at && at <= build.to);
+export function isMuted(memory: LoopMemory, file: string, at: number): boolean {
+  const writer = memory.caught.get(file);
+  return writer !== undefined && memory[writer].from <= at && at <= memory[writer].to;
 }
 
 export function loopStep(memory: LoopMemory, event: LoopEvent): LoopStep {
@@ -83,7 +90,7 @@ export function loopStep(memory: LoopMemory, event: LoopEvent): LoopStep {
   }
 }
 
-type Changed = Extract<LoopEvent, { kind: 'changed' }>['files'];
+type Changed = ReadonlyMap<string, Heard>;
 
 function quiet(memory: LoopMemory): LoopStep {
   return { memory, caught: new Map() };
@@ -101,44 +108,65 @@ function next({ number, rows }: Occasions, from: number, to: number): Occasions 
 }
 
 function afterChange({ server, build, caught }: LoopMemory, files: Changed): LoopStep {
-  const after = { server: count(server, files), build: count(build, files) };
+  const others = new Map([...files].filter(([, heard]) => !isBuilt(build, heard)));
+  const after = {
+    server: count(server, others, (heard) => isDuring(server, heard)),
+    build: count(build, files, (heard) => isBuilt(build, heard)),
+  };
   const found = new Map<string, Writer>();
   for (const file of files.keys()) {
     const writer = writerOf(file, after.server.rows.get(file), after.build.rows.get(file));
     if (writer) found.set(file, writer);
   }
-  // What the build was caught writing counts again once it changes while nothing is built: somebody else changed it. What
-  // the server was caught writing is not heard of any more, and never comes here.
+  // What somebody was caught writing comes here only when it changes at another time: then somebody else changed it, and
+  // it counts again.
   const kept = [...caught].filter(([file]) => !files.has(file));
   return { memory: { ...after, caught: new Map([...kept, ...found]) }, caught: found };
 }
 
-function count(occasions: Occasions, files: Changed): Occasions {
-  const { number, from, to } = occasions;
+function count(occasions: Occasions, files: Changed, isIn: (heard: Heard) => boolean): Occasions {
+  const { number, from } = occasions;
   const rows = new Map(occasions.rows);
-  for (const [file, { first, last }] of files) {
-    if (last < from || first > to) rows.delete(file);
-    else rows.set(file, longer(occasions.rows.get(file), number, Math.max(0, first - from)));
+  for (const [file, heard] of files) {
+    if (isIn(heard)) rows.set(file, longer(rows.get(file), number, Math.max(0, heard.first - from)));
+    else rows.delete(file);
   }
   return { ...occasions, isSpent: true, rows };
 }
 
+function isDuring({ from, to }: Occasions, { first, last }: Heard): boolean {
+  return from <= last && first <= to;
+}
+
+/** Heard of during the build; or a moment after its end, when servers are started, and written before it. */
+function isBuilt(build: Occasions, heard: Heard): boolean {
+  const end = build.to - AFTER_BUILD;
+  return isDuring(build, heard) && (heard.first <= end || (heard.written ?? end) <= end);
+}
+
 function longer(row: Row | undefined, number: number, offset: number): Row {
-  const alone = { upTo: number, length: 1, soonest: offset, latest: offset };
-  if (!row || row.upTo < number - 1) return alone;
+  if (!row || row.upTo < number - 1) return { upTo: number, offsets: [offset] };
   if (row.upTo === number) return row;
-  const { length, soonest, latest } = row;
-  return {
-    upTo: number,
-    length: length + 1,
-    soonest: Math.min(soonest, offset),
-    latest: Math.max(latest, offset),
-  };
+  return { upTo: number, offsets: [...row.offsets, offset].slice(-ROW_LATER) };
 }
 
 function writerOf(file: string, started: Row | undefined, built: Row | undefined): Writer | undefined {
   const isSource = SOURCE.test(path.extname(file));
-  if (started && !isSource && started.length >= ROW) return 'server';
-  if (!built || built.length < (isSource ? ROW_OF_SOURCE : ROW)) return undefined;
-  return isSource && built.latest - built.soonest > STEADY ? undefined : 'build';
+  if (!isSource && started && isRowOfServer(started.offsets)) return 'server';
+  return built && isRowOfBuild(built.offsets, isSource) ? 'build' : undefined;
+}
+
+function isRowOfServer(offsets: readonly number[]): boolean {
+  const isSoon = offsets.slice(-ROW).every((offset) => offset <= SOON);
+  return isSteady(offsets, isSoon ? ROW : ROW_LATER);
+}
+
+function isRowOfBuild(offsets: readonly number[], isSource: boolean): boolean {
+  return isSource ? isSteady(offsets, ROW_OF_SOURCE) : offsets.length >= ROW;
+}
+
+/** The last so many are alike. An odd one of before is forgotten: a machine that is busy for once is late for once. */
+function isSteady(offsets: readonly number[], length: number): boolean {
+  const last = offsets.slice(-length);
+  return last.length === length && Math.max(...last) - Math.min(...last) <= STEADY;
 }

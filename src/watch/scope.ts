@@ -55,6 +55,16 @@ export function makeScope(plan: WatchPlan, home: string): Scope {
   };
 }
 
+/** What of a plan means nothing that is there: names of nothing, and globs that mean none of these files. */
+export function missingOf(plan: WatchPlan, files: readonly string[]): string[] {
+  const isMissing = (text: string) => {
+    if (!isTreeGlob(plan, text)) return !isThere(path.resolve(plan.cwd, text));
+    const { base, isMeant } = globTree(text, plan.cwd);
+    return !files.some((file) => namesBelow(base, file) && isMeant(file));
+  };
+  return plan.paths.filter(isMissing).map((text) => path.resolve(plan.cwd, text));
+}
+
 /** A name with brackets may be one that is there. */
 function isTreeGlob({ cwd }: WatchPlan, text: string): boolean {
   return isGlob(text) && !isThere(path.resolve(cwd, text));

@@ -10,6 +10,7 @@ import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.
 import type { WatchPlan } from './plan.js';
 import { type Print, Prints, readPrints } from './prints.js';
 import { isExecutable, isThere, samplesOf } from './sample.js';
+import { missingOf } from './scope.js';
 import { type Change, makeChange, type Unrest } from './settle.js';
 
 export interface WatchDoors {
@@ -23,6 +24,8 @@ export interface WatchDoors {
 export type WatcherReport =
   | FeedReport
   | { readonly kind: 'watch.ready'; readonly files: number; readonly polls: PollReason | undefined }
+  /** The user named this, absolute here, and there is nothing. */
+  | { readonly kind: 'watch.missing'; readonly paths: readonly string[] }
   /** The server or the build writes this file in circles; it is ignored. */
   | { readonly kind: 'watch.loop'; readonly file: string; readonly writer: Writer }
   /** Files do not come to rest. */
@@ -37,6 +40,8 @@ export interface Watcher {
   pause(): void;
   /** What changed meanwhile is one change. */
   resume(): void;
+  /** All is being taken up as it is now: of what changed in the pause, only what changes from now on is told. */
+  takeUp(): void;
   /** Something began or ended that may write files itself. */
   mark(event: 'started' | 'build-began' | 'build-ended'): void;
   close(): Promise<void>;
@@ -100,6 +105,13 @@ export class FileWatcher implements Watcher {
     if (noted) this.#onFolders();
   }
 
+  takeUp(): void {
+    if (!this.#noted) return;
+    const noted = [...this.#noted];
+    this.#noted.clear();
+    void this.#takeDifferent(noted);
+  }
+
   mark(event: 'started' | 'build-began' | 'build-ended'): void {
     this.#observe({ kind: event, at: performance.now() });
   }
@@ -115,6 +127,7 @@ export class FileWatcher implements Watcher {
     try {
       const before = await this.#feed.list();
       this.#prints.begin(before);
+      this.#tellMissing(before);
       await sleep(OPEN_AFTER, undefined, { signal: this.#life.signal });
       const now = await this.#feed.follow(before);
       if (this.#life.signal.aborted) return;
@@ -126,6 +139,11 @@ export class FileWatcher implements Watcher {
     } catch (error) {
       if (!this.#life.signal.aborted) this.#doors.report({ kind: 'watch.failed', error });
     }
+  }
+
+  #tellMissing({ files }: Listing): void {
+    const paths = this.#plan.explicit ? missingOf(this.#plan, [...files.keys()]) : [];
+    if (paths.length > 0) this.#doors.report({ kind: 'watch.missing', paths });
   }
 
   #learnPlaces(): void {
@@ -206,10 +224,10 @@ export class FileWatcher implements Watcher {
     const touches = this.#batch?.touches ?? new Map();
     this.#batch = undefined;
     const accused = changed.filter((file) => !this.#executables.includes(file));
-    const caught = this.#observe({
-      kind: 'changed',
-      files: new Map([...touches].filter(([file]) => accused.includes(file))),
-    });
+    const heard = [...touches]
+      .filter(([file]) => accused.includes(file))
+      .map(([file, touch]) => [file, { ...touch, written: writtenAt(prints.get(file)) }] as const);
+    const caught = this.#observe({ kind: 'changed', files: new Map(heard) });
     const counted = changed.filter((file) => !caught.has(file)).map((file) => this.#relative(file));
     if (touches.size > 0) this.#doors.onSettled(counted.length > 0 ? makeChange(counted) : undefined);
   }
@@ -225,9 +243,15 @@ export class FileWatcher implements Watcher {
     return caught;
   }
 
-  /** Takes files for what they are, without a word. */
-  async #take(files: readonly string[]): Promise<void> {
-    const prints = await readPrints(samplesOf(files), true);
+  /** Takes for what it is whatever differs; in the pause nothing was heard of what is in new folders. */
+  async #takeDifferent(noted: readonly string[]): Promise<void> {
+    const differing = this.#prints.differing(await this.#feed.list());
+    await this.#take([...new Set([...noted, ...differing])], false);
+  }
+
+  /** Takes files for what they are, without a word; none if one of them is being written, unless that is all right. */
+  async #take(files: readonly string[], mayMove = true): Promise<void> {
+    const prints = await readPrints(samplesOf(files), mayMove);
     if (prints) this.#prints.commit(prints);
   }
 
@@ -242,4 +266,9 @@ export class FileWatcher implements Watcher {
   #relative(file: string): string {
     return path.relative(this.#plan.cwd, file);
   }
+}
+
+/** By the clock of `performance.now`. */
+function writtenAt(print: Print | undefined): number | undefined {
+  return print && Number(print.sample.mtime / 1_000n) / 1_000 - performance.timeOrigin;
 }

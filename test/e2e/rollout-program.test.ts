@@ -41,3 +41,27 @@ it.skipIf(process.platform !== 'linux')(
     expect(await answer).toBe(String(PROGRAM.length + 4));
   },
 );
+
+it.skipIf(process.platform === 'win32')(
+  'a program that the first build makes, beside its sources, is no fault, and no change [watch.loop]',
+  async () => {
+    const folder = makeTempFolder({ 'server.mjs': code(1), '.git/HEAD': '' });
+    cpSync(path.join(SERVERS, 'lib'), folder.at('lib'), { recursive: true });
+    const script = '#!/bin/sh\\nexec node server.mjs # ';
+    await using bridge = await startBridge({
+      server: ['./server'],
+      cwd: folder.path,
+      options: ['--build', `printf '${script}' > server; cksum server.mjs >> server; chmod +x server`],
+    });
+    await using client = await connectV1(bridge.url);
+    await bridge.untilLine(({ msg }) => /^watching \d+ files/.test(msg), 'the watch');
+    for (const version of [2, 3]) {
+      folder.write('server.mjs', code(version));
+      await afterSave();
+      expect(await client.call('version')).toBe(String(version));
+    }
+    await afterSave();
+    const told = bridge.lines.map(({ msg }) => msg).filter((msg) => /^(Changed|Command)/.test(msg));
+    expect(told).toEqual(['Changed: server.mjs', 'Changed: server.mjs']);
+  },
+);

@@ -92,6 +92,7 @@ const REPORTS: { readonly [K in Kind]: Extract<Report, { kind: K }> } = {
   'build.output': { kind: 'build.output', text: '   \x1b[32mCompiling\x1b[0m notes' },
   'build.ended': { kind: 'build.ended', result: BROKEN_BUILD, isOldServed: false },
   'watch.ready': { kind: 'watch.ready', files: 12, polls: undefined },
+  'watch.missing': { kind: 'watch.missing', paths: ['/app/srcs', '/app/*.ts'] },
   'watch.paused': { kind: 'watch.paused', isPaused: true },
   'watch.refused': { kind: 'watch.refused', folder: '/' },
   'watch.limited': {
@@ -166,6 +167,10 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'build.output': ['info', '   \x1b[32mCompiling\x1b[0m notes'],
   'build.ended': ['error', 'Build failed (exit 101) after 3.2 s; calls are told so until the next change'],
   'watch.ready': ['debug', 'watching 12 files'],
+  'watch.missing': [
+    'warn',
+    '--watch names what is not there: /app/srcs, /app/*.ts. It is watched when it comes.',
+  ],
   'watch.paused': ['info', 'Paused: changes are noted (p to resume)'],
   'watch.refused': ['warn', '/ is too much to watch; name what is to be watched with --watch'],
   'watch.limited': [
@@ -176,7 +181,7 @@ const WORDS: Readonly<Record<Kind, readonly [Level, string]>> = {
   'watch.slow': ['warn', 'waiting for files to come to rest (writing: dist/server)'],
   'watch.loop': [
     'warn',
-    'notes.db changes right after every start: the server itself seems to write it. It is ignored from now on (--watch it to force)',
+    'notes.db changes right after every start: the server itself seems to write it. Right after a start it is ignored from now on; --ignore notes.db ignores it always',
   ],
 };
 
@@ -310,7 +315,7 @@ describe('the other ways to say', () => {
     [
       { kind: 'watch.loop', file: 'out.js', writer: 'build' },
       'warn',
-      'out.js changes during every build: the build itself seems to write it. It is ignored from now on (--watch it to force)',
+      'out.js changes during every build: the build itself seems to write it. During a build it is ignored from now on; --ignore out.js ignores it always',
     ],
   ])('$kind: $2', (report, level, text) => {
     expect(wordsFor(report)).toMatchObject({ level, text });

@@ -60,7 +60,7 @@ describe('what is watched [watch.infer]', () => {
     ],
     ['node -r dotenv/config --env-file .env lib/a.mjs x.json', ['lib', 'package.json', AROUND], JS],
     ['node bin/cli.js', ['.'], JS],
-    ['node dist/not-there-yet', ['dist', 'package.json'], JS],
+    ['node dist/not-there-yet', ['dist', 'package.json', 'dist/not-there-yet'], JS],
     ['node -e 1+1', ['.'], JS],
     ['node .', ['.'], JS, { found: { '.': { kind: 'folder' } } }],
     // TypeScript as it is: the whole project
@@ -125,20 +125,25 @@ describe('what is watched [watch.infer]', () => {
     ['./server --port 1', ['server'], undefined, { found: BIN }],
     [
       './server',
-      ['.'],
+      ['.', 'server'],
       PY,
       { found: { './server': { kind: 'script', interpreter: ['/usr/bin/env', 'python3'] } } },
     ],
     [
       './cli',
-      ['.'],
+      ['.', 'cli'],
       JS,
       {
         found: { './cli': { kind: 'script', interpreter: ['/usr/bin/env', '-S', 'node', '--no-warnings'] } },
       },
     ],
-    ['./run.sh', ['.'], TS, { found: { './run.sh': { kind: 'script', interpreter: ['/bin/sh'] } } }],
-    ['bash run.sh', ['.'], TS],
+    [
+      './run.sh',
+      ['.', 'run.sh'],
+      TS,
+      { found: { './run.sh': { kind: 'script', interpreter: ['/bin/sh'] } } },
+    ],
+    ['bash run.sh', ['.', 'run.sh'], TS],
     // nothing that lies here
     ['npx -y @modelcontextprotocol/server-everything', [], undefined],
     ['uvx mcp-server-git', [], undefined],
@@ -187,6 +192,7 @@ describe('what is watched [watch.infer]', () => {
     const ground = { files: ['package.json', '.env'] };
     expect(watchOf('tsx src/a.ts', ground)).toEqual(['.', '.env']);
     expect(watchOf('node src/a.js', ground)).toEqual(['src', 'package.json', '.env', AROUND]);
+    expect(watchOf('node a.js', ground)).toEqual(['.', '.env']);
   });
 
   test.each<[line: string, ground: Ground, watch: string[]]>([
@@ -210,6 +216,28 @@ describe('what is watched [watch.infer]', () => {
     'the code around a script counts in its project, where the command runs: %s in %j',
     (line, ground, watch) => {
       expect(watchOf(line, ground)).toEqual(watch);
+    },
+  );
+
+  const SHEBANG = { kind: 'script', interpreter: ['/usr/bin/env', 'node'] } as const;
+  test.each<[line: string, found: NonNullable<Ground['found']>, named: string, files?: string[]]>([
+    ['node server.js', {}, 'server.js'],
+    ['node server.test.js', {}, 'server.test.js'],
+    ['node bin/cli', { 'bin/cli': {} }, 'bin/cli'],
+    ['./bin/cli', { './bin/cli': SHEBANG }, 'bin/cli'],
+    ['./cli', { './cli': SHEBANG }, 'cli'],
+    ['python3 srv', { srv: {} }, 'srv', ['pyproject.toml']],
+    ['./srv', { './srv': { kind: 'script', interpreter: ['/usr/bin/python3'] } }, 'srv', ['pyproject.toml']],
+    ['./run.sh', { './run.sh': { kind: 'script', interpreter: ['/bin/sh'] } }, 'run.sh'],
+    ['sh run.sh', {}, 'run.sh'],
+    ['bash -eu -o pipefail bin/run.sh x.js', {}, 'bin/run.sh'],
+    ['tsx src/a.ts', {}, 'src/a.ts'],
+    ['ruby lib/server', { 'lib/server': {} }, 'lib/server'],
+  ])(
+    'the script that the command names is watched by name, whatever it is called: %s',
+    (line, found, named, files = ['package.json']) => {
+      const inference = inferFrom(line, { found, files });
+      expect([...inference.watch, ...inference.named]).toContain(`${APP}/${named}`);
     },
   );
 
@@ -344,6 +372,9 @@ describe('--build', () => {
       { found: BIN, files: ['go.mod'] },
       { watch: [APP], never: [`${APP}/server`], executables: [`${APP}/server`] },
     ],
+    ['./server', {}, { watch: [APP], never: [`${APP}/server`], executables: [`${APP}/server`] }],
+    ['./build/server -v', {}, { watch: [APP], never: [`${APP}/build`], commands: [`${APP}/build/server`] }],
+    ['./venv/bin/python -m server', {}, { watch: [APP], never: [], executables: [] }],
     [
       'java -jar target/a.jar',
       { files: ['pom.xml'] },
@@ -367,6 +398,11 @@ describe('the line and the hint', () => {
     ['./server', { found: BIN }, 'watching server: from "./server"'],
     ['python a.py', {}, 'watching ./ (*.py, *.pyi, *.toml): from "python a.py"'],
     ['docker run x', {}, 'watching nothing: from "docker run x"'],
+    [
+      './cli',
+      { found: { './cli': { kind: 'script', interpreter: ['node'] } } },
+      'watching ./, cli (*.js, *.mjs, *.cjs, …): from "./cli"',
+    ],
     ['mcp-thing', { files: ['.git'] }, 'watching ./: from "mcp-thing"'],
     [
       'python /srv/x/a.py',

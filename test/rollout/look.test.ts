@@ -42,13 +42,13 @@ describe('the project', () => {
     expect((await inferIn(folder, 'python -m server sub/deep')).watch).toEqual(['.']);
   });
 
-  test.each(['go.mod', 'pom.xml', 'build.gradle.kts', 'App.csproj', '.git/HEAD'])(
-    '%s makes a project',
-    async (name) => {
-      const folder = makeTempFolder({ [`p/${name}`]: '', 'p/a/b/run.py': '' });
-      expect((await inferIn(folder, 'python p/a/b/run.py')).watch).toEqual(['p']);
-    },
-  );
+  test.each([
+    ...['go.mod', 'pom.xml', 'build.gradle.kts', 'App.csproj', '.git/HEAD'],
+    ...['setup.py', 'setup.cfg', 'requirements.txt'],
+  ])('%s makes a project', async (name) => {
+    const folder = makeTempFolder({ [`p/${name}`]: '', 'p/a/b/run.py': '' });
+    expect((await inferIn(folder, 'python p/a/b/run.py')).watch).toEqual(['p']);
+  });
 
   test('is the folder of the script where there is no manifest, and the script alone in a home folder', async () => {
     const folder = makeTempFolder({ 'x/server.py': '', 'package.json': '{}' });
@@ -57,6 +57,21 @@ describe('the project', () => {
     folder.write('server.py', '');
     expect((await inferIn(folder, 'python server.py', {}, env)).watch).toEqual(['server.py']);
     expect((await inferIn(folder, 'some-server', {}, env)).watch).toEqual([]);
+  });
+
+  test.each<[line: string, watch: string, named?: string]>([
+    ['python3 -m srv', '.', 'srv.py'],
+    ['python3 -u -m srv --port 1', '.', 'srv.py'],
+    ['python3 -m pkg', 'pkg'],
+    ['python3 -m pkg.sub.main', 'pkg'],
+    ['python3 pkg', 'pkg'],
+  ])('is the module where there is no manifest: %s', async (line, watch, named) => {
+    const folder = makeTempFolder({ 'srv.py': '', 'pkg/__main__.py': '', 'pkg/sub/main.py': '' });
+    const inference = await inferIn(folder, line);
+    expect(inference).toMatchObject({ watch: [watch], extensions: ['py', 'pyi', 'toml'] });
+    expect(inference.named).toEqual(named ? [folder.at(named)] : []);
+    expect((await inferIn(folder, 'python3 -m elsewhere')).watch).toEqual([]);
+    expect((await inferIn(folder, 'python3 -m srv', {}, { HOME: folder.path })).watch).toEqual(['srv.py']);
   });
 
   test('is where an option says that it is', async () => {
@@ -92,15 +107,21 @@ describe('files', () => {
     }
     expect(await inferIn(folder, './text')).toMatchObject({ watch: ['text'], executables: [] });
     expect(await inferIn(folder, './server')).toMatchObject({
-      watch: ['.'],
+      watch: ['.', 'server'],
       extensions: ['py', 'pyi', 'toml'],
     });
-    expect(await inferIn(folder, './run.py.sh')).toMatchObject({ watch: ['.'] });
+    expect(await inferIn(folder, './run.py.sh')).toMatchObject({ watch: ['.', 'run.py.sh'] });
   });
 
   test('a script is found without its ending, as node finds it', async () => {
     const folder = makeTempFolder({ 'package.json': '{}', 'p/package.json': '{}', 'p/dist/server.js': '' });
     expect((await inferIn(folder, 'node p/dist/server')).watch).toEqual(['p/dist', 'p/package.json']);
+  });
+
+  test('a program is not found by the name of its source', async () => {
+    const folder = makeTempFolder({ '.git/HEAD': '', 'server.ts': '' });
+    const inference = await inferIn(folder, './server', { build: 'make' });
+    expect(inference).toMatchObject({ watch: ['.'], never: ['server'], commands: [folder.at('server')] });
   });
 
   test('an argument that is no file is only a word', async () => {

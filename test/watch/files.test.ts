@@ -11,6 +11,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { makeTempFolder, type TempFolder } from '../helpers/temp-folder.js';
@@ -472,6 +473,31 @@ describe('what is watched', () => {
   });
 });
 
+describe('what is named and not there', () => {
+  const missingIn = (watch: Awaited<ReturnType<typeof watching>>) =>
+    watch.reports.filter(({ kind }) => kind === 'watch.missing');
+
+  test('is told of once, by where it was looked for, and is watched when it comes', async () => {
+    const folder = makeTempFolder({ 'src/a.js': '1', 'sentinel.js': '' });
+    const paths = ['srcs', 'src', '../none.json', '*.ts', 'src/*.js', 'sentinel.js'];
+    const watch = await watching(folder, { paths, explicit: true, cwd: folder.path });
+    const missing = ['srcs', '../none.json', '*.ts'].map((name) => path.resolve(folder.path, name));
+    expect(missingIn(watch)).toEqual([{ kind: 'watch.missing', paths: missing }]);
+    for (const file of ['srcs/b.js', 'c.ts']) {
+      folder.write(file, '1');
+      expect(await watch.next()).toEqual([file]);
+    }
+    expect(missingIn(watch)).toHaveLength(1);
+  });
+
+  test('is not told of if all is there, or nobody named it', async () => {
+    const folder = makeTempFolder({ 'src/[a].js': '1' });
+    const named = await watching(folder, { paths: ['src/[a].js', '**/*.js', '.'], explicit: true });
+    expect(missingIn(named)).toEqual([]);
+    expect(missingIn(await watching(folder, { paths: ['srcs', '.'] }))).toEqual([]);
+  });
+});
+
 describe('a pause [watch.pause]', () => {
   test('notes what changes, and its end makes one change of it', async () => {
     const folder = makeTempFolder({ 'a.js': '1', 'b.js': '1' });
@@ -485,6 +511,28 @@ describe('a pause [watch.pause]', () => {
     watch.watcher.resume();
     expect(watch.touched).toHaveLength(1);
     expect(await watch.next()).toEqual(['a.js', 'b.js']);
+    expect(await watch.rest()).toEqual([]);
+  });
+
+  test('does not tell at its end of what was taken up meanwhile, but of what changed after that', async () => {
+    const folder = makeTempFolder({ 'a.js': '1', 'b.js': '1', 'gone.js': '1' });
+    const watch = await watching(folder);
+    watch.watcher.pause();
+    folder.write('a.js', '2');
+    folder.write('b.js', '2');
+    folder.write('new/folder/c.js', '1');
+    folder.remove('gone.js');
+    await sleep(200);
+    watch.watcher.takeUp();
+    await sleep(200);
+    folder.write('b.js', '3');
+    await sleep(200);
+    watch.watcher.resume();
+    expect(await watch.rest()).toEqual([['b.js']]);
+    watch.watcher.pause();
+    watch.watcher.takeUp();
+    await sleep(200);
+    watch.watcher.resume();
     expect(await watch.rest()).toEqual([]);
   });
 

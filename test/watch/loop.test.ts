@@ -13,9 +13,9 @@ import {
 const started = (at: number): LoopEvent => ({ kind: 'started', at });
 const began = (at: number): LoopEvent => ({ kind: 'build-began', at });
 const ended = (at: number): LoopEvent => ({ kind: 'build-ended', at });
-const changed = (file: string, first: number, last = first): LoopEvent => ({
+const changed = (file: string, first: number, last = first, written?: number): LoopEvent => ({
   kind: 'changed',
-  files: new Map([[file, { first, last }]]),
+  files: new Map([[file, { first, last, written }]]),
 });
 
 /** What is remembered in the end, and who was caught on the way, by the number of the event. */
@@ -45,11 +45,33 @@ function builds(file: string, ...offsets: number[]): LoopEvent[] {
 }
 
 describe('a file that changes after starts [watch.loop]', () => {
-  test('right after three in a row was written by the server, and means nothing from then on', () => {
-    const { memory, caught } = follow(rounds('cache.json', 50, 2_900, 400));
-    expect(caught).toEqual([[5, 'cache.json', 'server']]);
-    for (const at of [20_500, 29_000, 1_000_000]) expect(isMuted(memory, 'cache.json', at)).toBe(true);
+  test('soon, three times in a row at the same moment, was written by the server', () => {
+    expect(follow(rounds('cache.json', 50, 290, 100)).caught).toEqual([[5, 'cache.json', 'server']]);
+    expect(follow(rounds('cache.json', 50, 290, 350)).caught).toEqual([]);
+    expect(follow(rounds('cache.json', 600, 50, 60, 120)).caught).toEqual([[7, 'cache.json', 'server']]);
+  });
+
+  test('later needs six in a row: somebody who calls and edits in turns is as steady for a while', () => {
+    expect(follow(rounds('config.json', 1_200, 1_210, 1_190, 1_200, 1_220)).caught).toEqual([]);
+    expect(follow(rounds('config.json', 1_200, 1_210, 1_190, 1_200, 1_220, 1_200)).caught).toHaveLength(1);
+    expect(follow(rounds('config.json', 1_000, 2_400, 1_700, 1_200, 2_000, 1_500, 2_900)).caught).toEqual([]);
+  });
+
+  test('means nothing right after starts once the server was found to write it, and is a change at any other time', () => {
+    const events = rounds('cache.json', 50, 60, 40);
+    const { memory } = follow(events);
+    expect(isMuted(memory, 'cache.json', 20_500)).toBe(true);
     expect(isMuted(memory, 'other.json', 20_500)).toBe(false);
+    for (const at of [23_100, 29_000, 1_000_000]) expect(isMuted(memory, 'cache.json', at)).toBe(false);
+    const again = follow([...events, started(30_000)]).memory;
+    expect(isMuted(again, 'cache.json', 30_050)).toBe(true);
+  });
+
+  test('is forgiven when it changes at another time, and must be found out anew', () => {
+    const events = [...rounds('cache.json', 50, 60, 40), changed('cache.json', 25_000)];
+    const { memory } = follow([...events, started(30_000)]);
+    expect(memory.caught.size).toBe(0);
+    expect(isMuted(memory, 'cache.json', 30_050)).toBe(false);
   });
 
   test('that changes later once is begun with anew', () => {
@@ -116,6 +138,28 @@ describe('a file that changes during builds [watch.loop]', () => {
     expect(follow([...builds('gen.ts', 100, 100, 100, 100), changed('gen.ts', 38_000)]).caught).toHaveLength(
       1,
     );
+  });
+
+  test('right after starts too was written by the build', () => {
+    const round = (at: number) => [
+      started(at),
+      began(at + 500),
+      changed('server', at + 700),
+      ended(at + 900),
+    ];
+    const { caught } = follow([...round(0), ...round(5_000), ...round(10_000)]);
+    expect(caught).toEqual([[10, 'server', 'build']]);
+  });
+
+  test('is of the build if it was written before their end, and of the server that is started then if it was not', () => {
+    const round = (written: number) => (i: number) => {
+      const end = i * 10_000;
+      const change = changed('out.json', end + 300, end + 300, end + written);
+      return [began(end - 5_000), ended(end), started(end + 10), change];
+    };
+    const writerOf = (written: number) => follow([1, 2, 3].flatMap(round(written))).caught;
+    expect(writerOf(-20)).toEqual([[11, 'out.json', 'build']]);
+    expect(writerOf(290)).toEqual([[11, 'out.json', 'server']]);
   });
 
   test('is heard of a moment after their end', () => {
