@@ -26,7 +26,9 @@ interface Occasions {
   readonly to: number;
   /** Something has changed since this one began. */
   readonly isSpent: boolean;
-  /** The files that changed on the last of them, or the one before. */
+  /** A row goes on over so many of them on which the file did not change. */
+  readonly gap: number;
+  /** The files that changed on the last of them, or so soon before. */
   readonly rows: ReadonlyMap<string, Row>;
 }
 
@@ -67,9 +69,10 @@ const ROW_LATER = 6;
 const SOURCE =
   /^\.(?:[cm]?[jt]sx?|vue|svelte|py|pyi|rs|go|java|kts?|scala|groovy|clj|cs|fs|vb|rb|php|pl|pm|lua|[rR]|jl|exs?|erl|hs|ml|swift|dart|zig|nim|[ch](?:pp|xx|h)?|cc|cxx|hpp|m|sh|ps1|sql|html|css|wasm|jar)$/;
 
-const NEVER: Occasions = { number: 0, from: Infinity, to: -Infinity, isSpent: true, rows: new Map() };
+const NEVER: Occasions = { number: 0, from: Infinity, to: -Infinity, isSpent: true, gap: 0, rows: new Map() };
 
-export const UNAWARE: LoopMemory = { server: NEVER, build: NEVER, caught: new Map() };
+/** A build for what the one before wrote finds nothing to write itself. */
+export const UNAWARE: LoopMemory = { server: NEVER, build: { ...NEVER, gap: 1 }, caught: new Map() };
 
 /** Whether what is heard of a file at that time means nothing. */
 export function isMuted(memory: LoopMemory, file: string, at: number): boolean {
@@ -102,9 +105,9 @@ function afterStart(server: Occasions, at: number): Occasions {
   return server.isSpent || at > server.to ? next(server, at, to) : { ...server, to };
 }
 
-function next({ number, rows }: Occasions, from: number, to: number): Occasions {
-  const going = [...rows].filter(([, { upTo }]) => upTo === number);
-  return { number: number + 1, from, to, isSpent: false, rows: new Map(going) };
+function next({ number, gap, rows }: Occasions, from: number, to: number): Occasions {
+  const going = [...rows].filter(([, { upTo }]) => upTo >= number - gap);
+  return { number: number + 1, from, to, isSpent: false, gap, rows: new Map(going) };
 }
 
 function afterChange({ server, build, caught }: LoopMemory, files: Changed): LoopStep {
@@ -145,9 +148,8 @@ function isBuilt(build: Occasions, heard: Heard): boolean {
 }
 
 function longer(row: Row | undefined, number: number, offset: number): Row {
-  if (!row || row.upTo < number - 1) return { upTo: number, offsets: [offset] };
-  if (row.upTo === number) return row;
-  return { upTo: number, offsets: [...row.offsets, offset].slice(-ROW_LATER) };
+  if (row?.upTo === number) return row;
+  return { upTo: number, offsets: [...(row?.offsets ?? []), offset].slice(-ROW_LATER) };
 }
 
 function writerOf(file: string, started: Row | undefined, built: Row | undefined): Writer | undefined {

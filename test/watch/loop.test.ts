@@ -140,6 +140,18 @@ describe('a file that changes during builds [watch.loop]', () => {
     );
   });
 
+  test('every other time was written by the build: the build that its change caused had nothing to write', () => {
+    const idle = (at: number) => [began(at), ended(at + 100)];
+    const events = builds('main.o', 100, 200, 150).flatMap((event) =>
+      event.kind === 'build-ended' ? [event, ...idle(event.at + 600)] : [event],
+    );
+    expect(follow(events).caught.map(([, ...who]) => who)).toEqual([['main.o', 'build']]);
+    const rarely = events.flatMap((event) =>
+      event.kind === 'build-ended' ? [event, ...idle(event.at + 600)] : [event],
+    );
+    expect(follow(rarely).caught).toEqual([]);
+  });
+
   test('right after starts too was written by the build', () => {
     const round = (at: number) => [
       started(at),
