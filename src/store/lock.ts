@@ -114,16 +114,22 @@ function putBack(aside: string, file: string): void {
 }
 
 function makeLock(file: string, text: string): Lock {
-  const isHeld = () => attempt(() => readText(file)) === text;
-  // One that cannot be removed is left: the next one sees that this process is gone.
-  return { isHeld, release: () => void attempt(() => isHeld() && rmSync(file, { force: true })) };
+  const isHeld = () => {
+    try {
+      return readText(file) === text;
+    } catch {
+      // Who cannot look, for want of descriptors perhaps, has not lost it.
+      return true;
+    }
+  };
+  return { isHeld, release: () => isHeld() && release(file) };
 }
 
-function attempt<T>(act: () => T): T | undefined {
+function release(file: string): void {
   try {
-    return act();
+    rmSync(file, { force: true });
   } catch {
-    return undefined;
+    // The next one sees that this process is gone.
   }
 }
 

@@ -79,6 +79,20 @@ test('it is told whether who had it before has released it', () => {
   expect(takeLock(released.file, '/project')).toMatchObject({ ok: true, isTakenOver: false });
 });
 
+test('a lock is held until it is another, or gone; one that cannot be read is', () => {
+  const { file, folder } = makeFile();
+  const lock = take(file);
+  expect(lock.isHeld()).toBe(true);
+  fs.rmSync(file);
+  fs.mkdirSync(file);
+  expect(lock.isHeld()).toBe(true);
+  lock.release();
+  fs.rmdirSync(file);
+  expect(lock.isHeld()).toBe(false);
+  folder.write('bridge.lock', '{"pid":1}');
+  expect(lock.isHeld()).toBe(false);
+});
+
 test('a lock of a process whose start is not known is left to it', () => {
   const { file } = makeFile(`{"pid":${process.pid}}`);
   expect(takeLock(file, '/project')).toMatchObject({ ok: false, holder: { pid: process.pid } });
