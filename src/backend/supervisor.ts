@@ -2,6 +2,7 @@
 
 import type { Line } from '../protocol/jsonrpc.js';
 import { type Backend, type BackendDoors, type BackendReport, isLeaving } from './backend.js';
+import { Living } from './living.js';
 import { OFF, type RestartEffect, type RestartInput, type RestartState, restartStep } from './restart.js';
 import type { Exit, Starts } from './starts.js';
 
@@ -41,7 +42,7 @@ export class Supervisor {
   readonly #startBackend: StartBackend;
   readonly #starts: Starts;
   readonly #doors: SupervisorDoors;
-  readonly #alive = new Set<Backend>();
+  readonly #living = new Living();
   #policy: RestartState = OFF;
   #current: Backend | undefined;
   #next: Backend | undefined;
@@ -52,7 +53,6 @@ export class Supervisor {
   #settling: NodeJS.Timeout | undefined;
   /** When the last start began (ms, monotonic), unless one has succeeded since. */
   #triedAt = Number.NEGATIVE_INFINITY;
-  #waits: { readonly left: Set<Backend>; readonly resolve: () => void }[] = [];
 
   constructor(startBackend: StartBackend, starts: Starts, doors: SupervisorDoors) {
     this.#startBackend = startBackend;
@@ -72,7 +72,7 @@ export class Supervisor {
 
   /** Every process that is not gone yet: serving, starting, draining, stopping. */
   get backends(): ReadonlySet<Backend> {
-    return this.#alive;
+    return this.#living.all;
   }
 
   want(): void {
@@ -84,7 +84,7 @@ export class Supervisor {
   /** Nobody needs a backend any more: what there is, is stopped, what still drains too. */
   release(): void {
     this.#input({ kind: 'release' });
-    for (const backend of this.#alive) backend.stop();
+    for (const backend of this.#living.all) backend.stop();
   }
 
   /** A new generation is there to be taken up. */
@@ -104,18 +104,17 @@ export class Supervisor {
 
   /** Ends every wait for a process to end by itself. */
   hasten(): void {
-    for (const backend of this.#alive) if (isLeaving(backend)) backend.hasten();
+    for (const backend of this.#living.all) if (isLeaving(backend)) backend.hasten();
   }
 
   /** Kills every process at once; for the last moment of the bridge. */
   kill(): void {
-    for (const backend of this.#alive) backend.kill();
+    for (const backend of this.#living.all) backend.kill();
   }
 
   /** Resolves when none is left of the processes that there are now. */
   emptied(): Promise<void> {
-    if (this.#alive.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waits.push({ left: new Set(this.#alive), resolve }));
+    return this.#living.emptied();
   }
 
   #input(input: RestartInput): void {
@@ -204,7 +203,7 @@ export class Supervisor {
       onSilent: (from) => this.#onSilent(from),
       report: (report) => this.#doors.report(report),
     });
-    this.#alive.add(backend);
+    this.#living.add(backend);
     const isInstead = this.#policy.name === 'on' && this.#policy.losses > 0;
     this.#starts.began(isInstead, backend.pid);
     this.#triedAt = startedAt;
@@ -228,7 +227,7 @@ export class Supervisor {
   }
 
   #onSilent(backend: Backend): void {
-    this.#alive.delete(backend);
+    this.#living.remove(backend);
     if (backend.state === 'crashed') this.#starts.wasLost(backend.exit);
     this.#doors.onSilent(backend);
     if (backend === this.#current) {
@@ -242,11 +241,7 @@ export class Supervisor {
       this.#input({ kind: 'next-lost' });
       this.#doors.onNextLost(backend);
     }
-    this.#waits = this.#waits.filter(({ left, resolve }) => {
-      left.delete(backend);
-      if (left.size === 0) resolve();
-      return left.size > 0;
-    });
+    this.#living.tellGone(backend);
   }
 
   get #isYielding(): boolean {

@@ -1,17 +1,18 @@
-// The watch over a project's files: events in, batches out. It knows what each file was, and who writes in circles.
+// The watch over a project's files: events in, batches out. It knows what each file was.
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batch } from './batch.js';
-import { namesBelow } from './below.js';
 import { Feed, type FeedReport, type OpenEvents, type PollReason } from './feed.js';
 import { findGitTop, gitLockOf, isGitBusy } from './git.js';
 import type { Listing } from './listing.js';
-import { isMuted, type LoopEvent, loopStep, UNAWARE, type Writer } from './loop.js';
+import type { Writer } from './loop.js';
+import { Needed } from './needed.js';
 import type { WatchPlan } from './plan.js';
 import { type Print, Prints, readPrints } from './prints.js';
-import { isExecutable, isThere, samplesOf } from './sample.js';
+import { samplesOf } from './sample.js';
 import { missingOf } from './scope.js';
 import { type Change, makeChange, type Unrest } from './settle.js';
+import { Writers } from './writers.js';
 
 export interface WatchDoors {
   /** A batch begins: the first file that may have changed, told in that very moment. */
@@ -60,28 +61,27 @@ export class FileWatcher implements Watcher {
   readonly #doors: WatchDoors;
   readonly #feed: Feed;
   readonly #prints = new Prints();
+  readonly #writers: Writers;
   readonly #life = new AbortController();
-  readonly #executables: readonly string[];
-  readonly #commands: readonly string[];
-  /** Every tree there ever was: the server cannot do without it. */
-  readonly #trees = new Set<string>();
+  readonly #needed: Needed;
   #gitLocks: readonly string[] = [];
   #batch: Batch | undefined;
   /** What was touched while paused. */
   #noted: Set<string> | undefined;
-  #loop = UNAWARE;
   #checks: NodeJS.Timeout | undefined;
 
   constructor(plan: WatchPlan, doors: WatchDoors, openEvents: OpenEvents) {
     this.#plan = plan;
     this.#doors = doors;
-    this.#executables = (plan.executables ?? []).map((file) => path.resolve(plan.cwd, file));
-    this.#commands = (plan.commands ?? []).map((file) => path.resolve(plan.cwd, file));
+    this.#needed = new Needed(plan);
     this.#feed = new Feed(plan, openEvents, {
       onFile: (file) => this.#onFile(file),
       onFolders: () => this.#onFolders(),
       report: (report) => doors.report(report),
     });
+    this.#writers = new Writers(plan, (file, writer) =>
+      doors.report({ kind: 'watch.loop', file: this.#relative(file), writer }),
+    );
     this.ready = this.#begin();
   }
 
@@ -113,7 +113,7 @@ export class FileWatcher implements Watcher {
   }
 
   mark(event: 'started' | 'build-began' | 'build-ended'): void {
-    this.#observe({ kind: event, at: performance.now() });
+    this.#writers.mark(event);
   }
 
   async close(): Promise<void> {
@@ -147,14 +147,14 @@ export class FileWatcher implements Watcher {
   }
 
   #learnPlaces(): void {
-    for (const tree of this.#feed.scope.trees) this.#trees.add(tree);
-    const tops = [this.#plan.cwd, ...this.#trees].map((folder) => findGitTop(folder));
+    this.#needed.learn(this.#feed.scope.trees);
+    const tops = [this.#plan.cwd, ...this.#needed.trees].map((folder) => findGitTop(folder));
     this.#gitLocks = [...new Set(tops)].flatMap((top) => (top ? [gitLockOf(top)] : []));
   }
 
   #onFile(file: string): void {
     if (this.#life.signal.aborted) return;
-    if (isMuted(this.#loop, file, performance.now())) void this.#take([file]);
+    if (this.#writers.isMuted(file)) void this.#take([file]);
     else if (this.#noted) this.#noted.add(file);
     else this.#currentBatch().touch(file);
   }
@@ -167,10 +167,10 @@ export class FileWatcher implements Watcher {
     this.#batch ??= new Batch(
       {
         delay: this.#plan.delay,
-        executables: this.#executables,
+        executables: this.#needed.executables,
         findDifferent: (tell) => this.#findDifferent(tell),
         isGitBusy: () => isGitBusy(this.#gitLocks, Date.now()),
-        isMissing: (files) => this.#isMissing(files),
+        isMissing: (files) => this.#needed.isMissing(files),
       },
       {
         onTouched: (file) => this.#doors.onTouched(this.#relative(file)),
@@ -202,45 +202,23 @@ export class FileWatcher implements Watcher {
   async #tellDifferent(listing: Listing, tell: (file: string) => void): Promise<void> {
     const muted: string[] = [];
     for (const file of this.#prints.differing(listing)) {
-      if (isMuted(this.#loop, file, performance.now())) muted.push(file);
+      if (this.#writers.isMuted(file)) muted.push(file);
       else tell(file);
     }
     await this.#take(muted);
-  }
-
-  #isMissing(files: readonly string[]): boolean {
-    if (this.#executables.some((file) => files.includes(file) && !this.#isRunnable(file))) return true;
-    const gone = [...this.#trees].filter((tree) => !isThere(tree));
-    return gone.some((tree) => files.some((file) => namesBelow(tree, file)));
-  }
-
-  /** What another program reads, a jar or a dll, is run without the permission to execute it. */
-  #isRunnable(file: string): boolean {
-    return this.#commands.includes(file) ? isExecutable(file) : isThere(file);
   }
 
   #onRest(prints: ReadonlyMap<string, Print | undefined>): void {
     const changed = this.#prints.commit(prints);
     const touches = this.#batch?.touches ?? new Map();
     this.#batch = undefined;
-    const accused = changed.filter((file) => !this.#executables.includes(file));
+    const accused = changed.filter((file) => !this.#needed.executables.includes(file));
     const heard = [...touches]
       .filter(([file]) => accused.includes(file))
-      .map(([file, touch]) => [file, { ...touch, written: writtenAt(prints.get(file)) }] as const);
-    const caught = this.#observe({ kind: 'changed', files: new Map(heard) });
+      .map(([file, touch]) => [file, { ...touch, print: prints.get(file) }] as const);
+    const caught = this.#writers.changed(new Map(heard));
     const counted = changed.filter((file) => !caught.has(file)).map((file) => this.#relative(file));
     if (touches.size > 0) this.#doors.onSettled(counted.length > 0 ? makeChange(counted) : undefined);
-  }
-
-  /** Who was caught by it. */
-  #observe(event: LoopEvent): ReadonlyMap<string, Writer> {
-    if (this.#plan.explicit) return new Map();
-    const { memory, caught } = loopStep(this.#loop, event);
-    this.#loop = memory;
-    for (const [file, writer] of caught) {
-      this.#doors.report({ kind: 'watch.loop', file: this.#relative(file), writer });
-    }
-    return caught;
   }
 
   /** Takes for what it is whatever differs; in the pause nothing was heard of what is in new folders. */
@@ -266,9 +244,4 @@ export class FileWatcher implements Watcher {
   #relative(file: string): string {
     return path.relative(this.#plan.cwd, file);
   }
-}
-
-/** By the clock of `performance.now`. */
-function writtenAt(print: Print | undefined): number | undefined {
-  return print && Number(print.sample.mtime / 1_000n) / 1_000 - performance.timeOrigin;
 }

@@ -86,7 +86,7 @@ describe('the files of a project', () => {
       delay: 0,
       poll: false,
     };
-    const scope = makeScope({ ...plan, gitignore: false }, '/home/nobody');
+    const scope = makeScope({ ...plan, gitignore: false }, folder.at('../nobody'));
     const prints = new Prints();
     prints.begin(await listFiles(scope));
     const commit = async (...names: string[]) =>
