@@ -47,9 +47,14 @@ export class Journal {
 
   /** Whether the file has all that it was given. One that was taken away or cut is said, as what cannot be written is. */
   isWhole(): boolean {
-    const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < this.#size) this.#tell(new Error('it was removed or cut'));
-    return size >= this.#size && !this.#hasLost;
+    try {
+      const size = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+      if (size < this.#size) throw new Error('it was removed or cut');
+      return !this.#hasLost;
+    } catch (error) {
+      this.#tell(error);
+      return false;
+    }
   }
 
   /**

@@ -53,20 +53,20 @@ export class OpenStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#mending);
-    if (this.#isOurs()) this.store.mend();
+    if (this.#hold()) this.store.mend();
     this.store.close();
     this.#lock.release();
   }
 
   #mend(): void {
-    if (this.#isOurs()) return this.store.mend();
+    if (this.#hold()) return this.store.mend();
     clearInterval(this.#mending);
     this.store.close();
     this.#plan.onFault(this.folder, new Error('another bridge has it now'));
   }
 
-  /** Somebody may have taken the folder away, and another bridge have made it its own meanwhile. */
-  #isOurs(): boolean {
+  /** Takes the folder again if somebody has taken it away; false if another bridge has made it its own meanwhile. */
+  #hold(): boolean {
     try {
       if (!this.#lock.isHeld()) this.#lock = lockOf(this.#plan).lock;
       return true;

@@ -1,5 +1,5 @@
 // Where the state is kept, for whom, and what of it goes again.
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BridgeError } from '../../src/errors.js';
@@ -160,6 +160,19 @@ describe('a state folder', () => {
       const { opened } = openIn(folder);
       opened.store.keepNote('a', 'b');
       rmSync(path.join(folder, 'sessions.log'));
+      opened.close();
+      expect(openIn(folder).opened.store.note('a')).toBe('b');
+    });
+
+    test('is made again where a file of it cannot even be looked at [session.same-id]', () => {
+      const folder = makeTempFolder().at('state');
+      const { opened, faults } = openIn(folder);
+      opened.store.keepNote('a', 'b');
+      const file = path.join(folder, 'sessions.log');
+      rmSync(file);
+      symlinkSync('sessions.log', file);
+      vi.advanceTimersByTime(2 * LOOKED);
+      expect(faults).toEqual([expect.stringMatching(/^sessions.log: ELOOP/)]);
       opened.close();
       expect(openIn(folder).opened.store.note('a')).toBe('b');
     });
